@@ -1,0 +1,1 @@
+"""How: small classes holding their dependencies, one activity a movement."""

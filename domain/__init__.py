@@ -1,0 +1,1 @@
+"""The words and rules of follow-ups: pure values, imported by everybody, importing nobody."""

@@ -1,0 +1,71 @@
+"""What operators, apps and activities say to a running follow-up, and how unclear words are refused."""
+
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from domain.instance import Reason
+
+PAUSE, RESUME, STOP = "pause", "resume", "stop"
+
+
+class Decision(StrEnum):
+    """What is said of a paused instance.
+
+    RESUME: go on; on an unknown draft it means SENT, because a duplicate is worse than a miss.
+    SENT: the message did go out. NOT_SENT: it surely did not; the same draft is claimed anew.
+    SKIP: go on without this step. STOP: end the follow-up.
+    """
+
+    RESUME = "resume"
+    SENT = "sent"
+    NOT_SENT = "not_sent"
+    SKIP = "skip"
+    STOP = "stop"
+
+
+class _Command(BaseModel):
+    # An unknown key is a misspelt one: acting on the rest could mean the opposite of what was meant.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: str = "unnamed"
+
+
+class Pause(_Command):
+    """Send nothing until resumed."""
+
+    reason: Reason = Reason.OPERATOR
+
+
+class Resume(_Command):
+    """Go on, with what is known of an uncertain send."""
+
+    decision: Decision = Decision.RESUME
+
+
+class Stop(_Command):
+    """End the follow-up; nothing more is sent."""
+
+    reason: Reason = Reason.OPERATOR
+
+
+Command = Pause | Resume | Stop
+_C = TypeVar("_C", Pause, Resume, Stop)
+_FIRST_FIELD = {Pause: "reason", Resume: "decision", Stop: "reason"}
+
+
+def read_command(kind: type[_C], argument: Any) -> _C:
+    """Read what came with a signal or update: nothing, a bare word, or an object.
+
+    Raises ValueError with a sentence for people; what is not understood is never acted upon.
+    """
+    if argument is None or argument == "":
+        return kind()
+    given = {_FIRST_FIELD[kind]: argument} if isinstance(argument, str) else argument
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "argument"
+        raise ValueError(f"{field}: {first['msg']}; nothing was changed") from None

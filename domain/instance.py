@@ -1,0 +1,93 @@
+"""The follow-up instance: one lead's run through one sequence version, and its id."""
+
+from enum import StrEnum
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+WORKFLOW_TYPE = "FollowUpWorkflow"
+_WORKFLOW_PREFIX = "follow-up:"
+# Temporal's default limit of an id is 1000 bytes, but PostgreSQL-backed servers want 255.
+LONGEST_WORKFLOW_ID = 255
+
+
+class InstanceStatus(StrEnum):
+    """What a follow-up instance is doing; the value of the search attribute `FollowUpStatus`.
+
+    ACTIVE: waits for its next step or delivers it; the workflow moves it on.
+    HELD: something forbids the step until an instant (a window, a gap, a back-off); the workflow moves it on by itself.
+    AWAITING_APPROVAL: a person has to approve the rendered draft; only a person (or a stop) moves it on.
+    PAUSED: waits for an operator, or for evidence; nothing is sent meanwhile, and nothing moves it on by itself.
+    COMPLETED: every step was sent or skipped; final.
+    STOPPED: a stop ended it; final.
+    """
+
+    ACTIVE = "active"
+    HELD = "held"
+    AWAITING_APPROVAL = "awaiting_approval"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+
+
+class Reason(StrEnum):
+    """Why an instance is where it is; the value of the search attribute `FollowUpReason`."""
+
+    NONE = "none"
+    # held
+    DRAFT_ALREADY_SENDING = "draft_already_sending"
+    NOT_SENT = "not_sent"
+    OUTSIDE_WINDOW = "outside_window"
+    MINIMUM_GAP = "minimum_gap"
+    THREAD_BUSY = "thread_busy"
+    # paused
+    SEND_OUTCOME_UNKNOWN = "send_outcome_unknown"
+    REFUSED_MESSAGE = "refused_message"
+    REFUSED_CONFIGURATION = "refused_configuration"
+    EXPIRED = "expired"
+    STEP_FAILED = "step_failed"
+    # stopped
+    REFUSED_RECIPIENT = "refused_recipient"
+    SUPPRESSED = "suppressed"
+    REPLIED = "replied"
+    BOOKED = "booked"
+    UNSUBSCRIBED = "unsubscribed"
+    BOUNCED = "bounced"
+    CLOSED = "closed"
+    # paused or stopped by a person
+    OPERATOR = "operator"
+
+
+class InstanceKey(NamedTuple):
+    """What an instance id is derived from."""
+
+    workspace: str
+    sequence: str
+    lead_id: str
+    enrolment_key: str = ""
+
+
+def instance_id(key: InstanceKey) -> str:
+    """Derive the one id of an instance: `workspace:sequence:lead` or `workspace:sequence:lead:key`, percent-encoded.
+
+    The same key gives the same id for ever, so a second enrolment finds the first one.
+    """
+    parts = [part for part in key[:3]] + ([key.enrolment_key] if key.enrolment_key else [])
+    return ":".join(quote(part, safe="") for part in parts)
+
+
+def instance_key(instance_id: str) -> InstanceKey:
+    """Invert `instance_id`. Raises ValueError for a text that no key gives."""
+    parts = [unquote(part) for part in instance_id.split(":")]
+    if len(parts) not in (3, 4) or not all(parts):
+        raise ValueError(f"{instance_id!r} is not an instance id: expected workspace:sequence:lead[:key]")
+    return InstanceKey(*parts)
+
+
+def workflow_id(instance_id: str) -> str:
+    """Derive the id of the Temporal workflow that runs this instance."""
+    return _WORKFLOW_PREFIX + instance_id
+
+
+def instance_of_workflow(workflow_id: str) -> str:
+    """Invert `workflow_id`; an instance id given as it is comes back unchanged."""
+    return workflow_id.removeprefix(_WORKFLOW_PREFIX)

@@ -1,0 +1,1 @@
+"""What comes in from the app: files read and checked, leads enrolled."""

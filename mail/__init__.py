@@ -1,0 +1,1 @@
+"""The mail that is sent: templates rendered, bytes frozen."""

@@ -1,0 +1,130 @@
+"""The only reader of the environment (and of `.env`): what is set, checked, with every error naming its variable."""
+
+from datetime import timedelta
+from email.headerregistry import Address
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from temporalio.envconfig import ClientConfig
+
+import devstack.state
+
+PREFIX = "FOLLOWUP_"
+HOME = Path(__file__).parent
+
+
+class SettingsError(Exception):
+    """A setting is missing or bad. The message names the variable and the remedy, never a secret."""
+
+
+class Settings(BaseSettings):
+    """Settings of every process. Each field is the variable `FOLLOWUP_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=HOME / ".env", extra="ignore", frozen=True)
+
+    database_url: SecretStr
+    task_queue: str = Field(default="follow-up", min_length=1)
+    workspace: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    provider: str = Field(default="smtp", pattern=r"^(smtp|scripted)$")
+    smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
+    # RFC 5321, 4.5.3.2.6: less than ten minutes "would typically result in delivery of multiple copies"
+    send_timeout: timedelta = Field(default=timedelta(seconds=600), gt=timedelta(0), le=timedelta(hours=1))
+    sender: str
+    event_secret: SecretStr = SecretStr("")
+    # how many steps one worker delivers at once; each may hold a provider connection
+    concurrent_steps: int = Field(default=50, ge=1, le=1000)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the running devstack last: whatever is set by name wins over it."""
+        running = InitSettingsSource(settings_cls, _devstack_defaults())
+        return (named["init_settings"], named["env_settings"], named["dotenv_settings"], running)
+
+    @field_validator("send_timeout", mode="before")
+    @classmethod
+    def _seconds(cls, seconds: object) -> object:
+        try:
+            return timedelta(seconds=float(seconds)) if isinstance(seconds, str) else seconds
+        except (ValueError, OverflowError):
+            raise ValueError("must be a number of seconds, such as 600") from None
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: SecretStr) -> SecretStr:
+        if not url.get_secret_value().startswith("postgresql+psycopg://"):
+            raise ValueError("must begin with postgresql+psycopg://")
+        return url
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, url: SecretStr) -> SecretStr:
+        parts = urlsplit(url.get_secret_value())
+        if parts.scheme not in {"smtp", "smtp+starttls", "smtps"} or not parts.hostname:
+            raise ValueError("must be smtp://host:port, smtp+starttls://user:password@host:587 or smtps://…:465")
+        return url
+
+    @field_validator("sender")
+    @classmethod
+    def _address(cls, sender: str) -> str:
+        try:
+            validate_email(parseaddr(sender)[1], check_deliverability=False, test_environment=True)
+        except EmailNotValidError:
+            raise ValueError("must be an address such as 'Ada Lovelace <ada@example.com>'") from None
+        return sender
+
+    @property
+    def sender_address(self) -> Address:
+        """The sender as name and address."""
+        name, address = parseaddr(self.sender)
+        return Address(display_name=name, addr_spec=address)
+
+
+def read_settings() -> Settings:
+    """Read the settings; what is not set is taken from the running devstack, if there is one.
+
+    Raises SettingsError.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]  # the sources fill it
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        raise SettingsError("\n".join(_sentence(problem) for problem in problems)) from None
+
+
+def temporal_connection() -> dict[str, Any]:
+    """Say how Temporal is reached: Temporal's own variables and profiles, else the running devstack, else localhost.
+
+    Keyword arguments for `Client.connect`. Raises SettingsError.
+    """
+    running = devstack.state.read(HOME)
+    try:
+        connection: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+    except Exception as error:  # envconfig raises what its parsers raise: every one of them is a bad setting
+        raise SettingsError(f"TEMPORAL_…: {error}") from None
+    connection.setdefault("target_host", running.temporal_address if running else "localhost:7233")
+    return connection
+
+
+def _devstack_defaults() -> dict[str, Any]:
+    running = devstack.state.read(HOME)
+    if running is None:
+        return {}
+    return {
+        "database_url": running.database_url,
+        "smtp_url": running.smtp_url,
+        "sender": "Ada Lovelace <ada@follow-up.test>",
+    }
+
+
+def _sentence(problem: Any) -> str:
+    variable = PREFIX + str(problem["loc"][0]).upper() if problem["loc"] else PREFIX + "…"
+    if problem["type"] == "missing":
+        return f"{variable} is not set, and no devstack is running here: set it, or start one with `make run`"
+    return f"{variable}: {problem['msg'].removeprefix('Value error, ')}"

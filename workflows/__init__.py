@@ -1,0 +1,1 @@
+"""When: the follow-up as one readable loop."""
