@@ -41,7 +41,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+        cls, settings_cls: type[BaseSettings], **named: PydanticBaseSettingsSource
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the running devstack last: whatever is set by name wins over it."""
         running = InitSettingsSource(settings_cls, _devstack_defaults())
@@ -92,7 +92,7 @@ def read_settings() -> Settings:
     Raises SettingsError.
     """
     try:
-        return Settings()  # type: ignore[call-arg]  # the sources fill it
+        return Settings()
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
         raise SettingsError("\n".join(_sentence(problem) for problem in problems)) from None

@@ -52,7 +52,7 @@ class Stop(_Command):
 
 Command = Pause | Resume | Stop
 _C = TypeVar("_C", Pause, Resume, Stop)
-_FIRST_FIELD = {Pause: "reason", Resume: "decision", Stop: "reason"}
+_FIRST_FIELD: dict[type[Command], str] = {Pause: "reason", Resume: "decision", Stop: "reason"}
 
 
 def read_command(kind: type[_C], argument: Any) -> _C:

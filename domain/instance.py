@@ -71,8 +71,7 @@ def instance_id(key: InstanceKey) -> str:
 
     The same key gives the same id for ever, so a second enrolment finds the first one.
     """
-    parts = [part for part in key[:3]] + ([key.enrolment_key] if key.enrolment_key else [])
-    return ":".join(quote(part, safe="") for part in parts)
+    return ":".join(quote(part, safe="") for part in key if part)
 
 
 def instance_key(instance_id: str) -> InstanceKey:
