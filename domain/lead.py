@@ -1,0 +1,101 @@
+"""The lead: the person followed up."""
+
+import re
+import unicodedata
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+# What templates see beside a lead's own variables, so no variable may have such a name.
+RESERVED_VARIABLES = ("lead_id", "email", "name", "timezone")
+# RFC 5321, 4.5.3.1.3: a path has at most 256 octets, angle brackets included.
+LONGEST_ADDRESS = 254
+_LONGEST_VARIABLE = 10_000
+_MOST_VARIABLES = 100
+
+
+class Lead(BaseModel):
+    """A person, as the app knows them. Texts are checked for what could forge a header; addresses are not proven.
+
+    `timezone` is an IANA name. `variables` are what templates say beside name and address.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lead_id: str
+    email: str = Field(max_length=LONGEST_ADDRESS)
+    name: str = Field(default="", max_length=200)
+    timezone: str = "UTC"
+    variables: dict[str, str] = Field(default_factory=dict, max_length=_MOST_VARIABLES)
+
+    @field_validator("lead_id")
+    @classmethod
+    def _shown_in_temporal(cls, lead_id: str) -> str:
+        # `/` parts draft ids; `@` is how an address is recognised.
+        if re.fullmatch(r"[!-.0-?A-~]{1,100}", lead_id):
+            return lead_id
+        raise ValueError(
+            "must be 1 to 100 printable ASCII characters without spaces, '@' and '/': ids are shown in Temporal, so"
+            " an address must not be one; give the app's own id"
+        )
+
+    @field_validator("email")
+    @classmethod
+    def _address(cls, email: str) -> str:
+        if any(character.isspace() for character in email) or not re.fullmatch(r"[^@]+@[^@]+", email):
+            raise ValueError("is not an address: give one such as ada@example.com")
+        return _safe_in_a_header(email)
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        return _safe_in_a_header(name)
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone(cls, timezone: str) -> str:
+        if not _is_zone(timezone):
+            raise ValueError("is not a known time zone: give an IANA name such as Europe/Berlin")
+        return timezone
+
+    @field_validator("variables")
+    @classmethod
+    def _variables(cls, variables: dict[str, str]) -> dict[str, str]:
+        for variable, text in variables.items():
+            _check_variable_name(variable)
+            if len(text) > _LONGEST_VARIABLE:
+                raise ValueError(f"{variable} is longer than {_LONGEST_VARIABLE} characters: shorten it")
+            if any(character == "\x00" or unicodedata.category(character) == "Cs" for character in text):
+                raise ValueError(f"{variable} contains a NUL or half a character: remove it")
+        return variables
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The lead's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+def _safe_in_a_header(text: str) -> str:
+    # Line ends part headers (CVE-2024-6923, CVE-2026-1299); `=?` opens an encoded word, which may hide them.
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
+        raise ValueError("contains a line end or a control character: remove it")
+    if "=?" in text:
+        raise ValueError("contains '=?', which mail programs take for encoded text: remove it")
+    return text
+
+
+def _check_variable_name(variable: str) -> None:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,59}", variable):
+        raise ValueError(f"{variable[:60]!r} can't be a variable: use letters, digits and '_', such as company_name")
+    if variable in RESERVED_VARIABLES:
+        raise ValueError(f"{variable!r} is the lead's own {variable}: give the variable another name")
+
+
+@lru_cache(maxsize=1024)
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones, such as America
+        return False
+    return bool(name)
