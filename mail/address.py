@@ -1,0 +1,21 @@
+"""Which addresses can be written to, and how they go over the wire."""
+
+from email_validator import EmailNotValidError, validate_email
+
+
+def deliverable(address: str) -> str:
+    """Return an address as it goes over the wire: normalised, its domain as an A-label.
+
+    The check is one of form; nobody is asked. Raises ValueError saying what is wrong, never naming the address.
+    """
+    try:
+        # test_environment: `.test` is where the whole local world lives, and no public mail goes there
+        valid = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise ValueError("is not an address: give one such as ada@example.com") from None
+    if valid.ascii_email is None:
+        raise ValueError(
+            "has letters beyond ASCII before the '@', which only some mail servers accept (SMTPUTF8):"
+            " give an address without"
+        )
+    return valid.ascii_email

@@ -1,0 +1,156 @@
+"""The message of a draft, made once and frozen: the same inputs give the same bytes, on every machine."""
+
+import binascii
+import email
+import hashlib
+import re
+from datetime import UTC, datetime
+from email import policy
+from email.headerregistry import Address, AddressHeader
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import NamedTuple
+
+from domain.draft import message_id
+from mail import headers
+from mail.address import deliverable
+from mail.headers import MessageError
+
+__all__ = ["FrozenMessage", "MessageError", "Thread", "freeze"]
+
+
+class Thread(NamedTuple):
+    """The conversation a message belongs to: the Message-IDs of its earlier messages, oldest first."""
+
+    references: tuple[str, ...] = ()
+
+
+class FrozenMessage(NamedTuple):
+    """A message as it is sent to the byte. `fingerprint` is the SHA-256 of `content`, in hex."""
+
+    message_id: str
+    content: bytes
+    fingerprint: str
+
+
+class _Parts(NamedTuple):
+    sender: Address
+    recipient: Address
+    subject: str
+    date: str
+    message_id: str
+    references: tuple[str, ...]
+    body: str
+
+
+def freeze(
+    *,
+    draft_id: str,
+    sender: Address,
+    recipient_name: str,
+    recipient_address: str,
+    subject: str,
+    body: str,
+    date: datetime,
+    thread: Thread,
+) -> FrozenMessage:
+    """Make the message of a draft (RFC 5322, plain text). A message that has a thread answers it, with one `Re:`.
+
+    `date` is aware. Raises MessageError naming the field; it never quotes what it was given.
+    """
+    if date.tzinfo is None:
+        raise MessageError("Date: has no time zone: give an aware instant")
+    from_ = _mailbox("From", sender.display_name, sender.addr_spec)
+    parts = _Parts(
+        sender=from_,
+        recipient=_mailbox("To", recipient_name, recipient_address),
+        subject=_answering(subject) if thread.references else subject.strip(" "),
+        date=format_datetime(date.astimezone(UTC)),
+        message_id=message_id(draft_id, from_.domain),
+        references=thread.references,
+        body=_line_ends(body),
+    )
+    content = _written(parts)
+    _require_read_back(content, parts)
+    return FrozenMessage(parts.message_id, content, hashlib.sha256(content).hexdigest())
+
+
+def _mailbox(field: str, name: str, address: str) -> Address:
+    headers.one_line(field, name)
+    try:
+        return Address(display_name=" ".join(name.split()), addr_spec=deliverable(address))
+    except ValueError as error:
+        raise MessageError(f"{field}: {error}") from None
+
+
+def _answering(subject: str) -> str:
+    return "Re: " + re.sub(r"^\s*(?:re:\s*)*", "", subject.strip(" "), flags=re.IGNORECASE)
+
+
+def _line_ends(body: str) -> str:
+    return body.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n") + "\n"
+
+
+def _written(parts: _Parts) -> bytes:
+    encoding, body = _encoded_body(parts.body)
+    lines = [
+        headers.header("From", headers.mailbox("From", parts.sender.display_name, parts.sender.addr_spec)),
+        headers.header("To", headers.mailbox("To", parts.recipient.display_name, parts.recipient.addr_spec)),
+        headers.header("Subject", headers.text("Subject", parts.subject)),
+        headers.header("Date", [parts.date]),
+        headers.header("Message-ID", headers.message_ids("Message-ID", [parts.message_id])),
+        headers.header("MIME-Version", ["1.0"]),
+        headers.header("Content-Type", ["text/plain;", "charset=utf-8"]),
+        headers.header("Content-Transfer-Encoding", [encoding]),
+    ]
+    if parts.references:
+        ids = headers.message_ids("References", parts.references)
+        lines[5:5] = [headers.header("In-Reply-To", ids[-1:]), headers.header("References", ids)]
+    return "".join(lines).encode("ascii") + b"\r\n" + body.replace(b"\n", b"\r\n")
+
+
+def _encoded_body(body: str) -> tuple[str, bytes]:
+    """Return the transfer encoding and the body in it: as it is where every line is short plain ASCII.
+
+    A space before a line end is lost on some ways, so it is encoded too (RFC 2045, 6.7, rule 3).
+    """
+    if re.fullmatch(r"(?:(?:[ -~\t]{0,77}[!-~])?\n)*", body):
+        return "7bit", body.encode("ascii")
+    try:
+        return "quoted-printable", binascii.b2a_qp(body.encode())
+    except UnicodeEncodeError:
+        raise MessageError("body: contains half a character: remove it") from None
+
+
+def _require_read_back(content: bytes, parts: _Parts) -> None:
+    """Read the bytes as a receiver would, and require every header and value to be what was meant, and no more."""
+    read = email.message_from_bytes(content, policy=policy.SMTP)
+    expected = {
+        "From": _seen(parts.sender),
+        "To": _seen(parts.recipient),
+        "Subject": parts.subject,
+        "Date": parts.date,
+        "Message-ID": parts.message_id,
+        **({"In-Reply-To": parts.references[-1], "References": " ".join(parts.references)} if parts.references else {}),
+        "MIME-Version": "1.0",
+        "Content-Type": 'text/plain; charset="utf-8"',
+    }
+    names = [*expected, "Content-Transfer-Encoding"]
+    if read.keys() != names or read.defects:
+        raise MessageError("message: reads back with other headers than were written: check subject, name and address")
+    for name, value in expected.items():
+        if _value(read, name) != value:
+            raise MessageError(f"{name}: does not read back as it was given: make it plainer")
+    if _line_ends(str(read.get_content())) != parts.body:
+        raise MessageError("body: does not read back as it was given: remove unusual characters")
+
+
+def _value(read: EmailMessage, name: str) -> object:
+    value = read[name]
+    if isinstance(value, AddressHeader):
+        return [_seen(address)[0] for address in value.addresses]
+    return str(value)
+
+
+def _seen(address: Address) -> list[tuple[str, str]]:
+    return [(address.display_name, address.addr_spec)]
