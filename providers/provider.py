@@ -10,6 +10,8 @@ from domain.outcome import Outcome
 # `NotSent(code=CLAIM_EXPIRED)`.
 Gate = Callable[[], Awaitable[bool]]
 CLAIM_EXPIRED = "claim-expired"
+# The gate raised instead of answering: not crossed, and the outcome is `NotSent(code=GATE_FAILED)`.
+GATE_FAILED = "gate-failed"
 
 
 class Letter(NamedTuple):
