@@ -153,4 +153,6 @@ def _value(read: EmailMessage, name: str) -> object:
 
 
 def _seen(address: Address) -> list[tuple[str, str]]:
-    return [(address.display_name, address.addr_spec)]
+    # The standard library reads a name of several encoded words with spaces between them, which RFC 2047 (6.2)
+    # takes away; so spaces are not compared.
+    return [("".join(address.display_name.split()), address.addr_spec)]
