@@ -24,8 +24,10 @@ def _file(home: Path) -> Path:
 
 def write(home: Path, running: Running) -> None:
     """Say that a devstack runs under `home`."""
-    _file(home).parent.mkdir(parents=True, exist_ok=True)
-    _file(home).write_text(running.model_dump_json(indent=2))
+    unfinished = _file(home).with_suffix(".new")
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    unfinished.write_text(running.model_dump_json(indent=2))
+    unfinished.replace(_file(home))  # at once: a reader never sees half of it
 
 
 def read(home: Path) -> Running | None:
