@@ -45,7 +45,9 @@ class Reason(StrEnum):
     REFUSED_CONFIGURATION = "refused_configuration"
     EXPIRED = "expired"
     STEP_FAILED = "step_failed"
+    UNRENDERABLE = "unrenderable"
     # stopped
+    NOT_ENROLLED = "not_enrolled"
     REFUSED_RECIPIENT = "refused_recipient"
     SUPPRESSED = "suppressed"
     REPLIED = "replied"

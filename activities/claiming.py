@@ -1,0 +1,112 @@
+"""The first movement of a step: make sure its draft exists, and claim it if nothing forbids it now."""
+
+from datetime import timedelta
+from email.headerregistry import Address
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from activities.calendar import is_holiday
+from activities.drafting import make_draft, parse_sequence
+from activities.recording import At, hold, pause, standing, stop
+from activities.settling import settle_sending
+from domain.draft import DraftState
+from domain.instance import InstanceStatus, Reason
+from domain.permission import Circumstances, forbidden
+from domain.schedule import next_permitted
+from domain.step import DeliverStep, Held, Paused, Recorded, Stopped
+from mail.message import MessageError
+from mail.template import TemplateError
+from store.drafts import Claim, StepFacts, StoredDraft, claim_draft, insert_draft, read_facts
+from store.leads import LockedLead, lock_lead
+
+# Connecting, TLS, AUTH, MAIL, RCPT and DATA take seconds; a claim that needs a minute has lost its process meanwhile.
+LEASE = timedelta(minutes=1)
+# How soon to look again at a thread in which another follow-up's draft is being sent.
+_BUSY = timedelta(seconds=15)
+
+
+async def claim_step(
+    connection: AsyncConnection, call: DeliverStep, claim: Claim, sender: Address
+) -> StoredDraft | Recorded:
+    """Return the draft when it is ours to send now, else what is true of the step or what forbids it.
+
+    Safe to run again with the same claim: a commit whose answer was lost is recognised by its token.
+    """
+    locked = await lock_lead(connection, call.instance_id)
+    if locked is None:
+        return Stopped(reason=Reason.NOT_ENROLLED)
+    at = At(connection, locked, call.step, claim.by)
+    facts = await read_facts(connection, locked, call.step)
+    draft = facts.draft
+    if draft is not None and draft.claim_token == claim.token:
+        return draft
+    if draft is not None and draft.state is DraftState.SENDING:
+        return await settle_sending(at, facts, draft, claim.run)
+    if draft is not None and draft.state is not DraftState.PENDING:
+        return standing(at, facts)
+    no = forbidden(_circumstances(call, locked, facts))
+    if no is not None:
+        return await _keep(at, facts, no)
+    return await _claim(at, facts, claim, sender)
+
+
+async def _claim(at: At, facts: StepFacts, claim: Claim, sender: Address) -> StoredDraft | Recorded:
+    draft = facts.draft
+    if draft is None:
+        try:
+            new = make_draft(at.locked, at.step, sender, facts.references, facts.now)
+        except (TemplateError, MessageError):  # its sentence may quote the lead's data, so nobody is told it
+            return await pause(at, Paused(reason=Reason.UNRENDERABLE))
+        draft = await insert_draft(at.connection, at.locked, at.step, new, at.by)
+    if not await claim_draft(at.connection, draft.id, claim):
+        raise RuntimeError(f"{draft.id} changed under the lead's lock")
+    return draft
+
+
+async def _keep(at: At, facts: StepFacts, no: Held | Paused | Stopped) -> Recorded:
+    """Write down what forbids the step, where that is news."""
+    if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
+        return no
+    match no:
+        case Held():
+            return await hold(at, no)
+        case Paused():
+            return await pause(at, no) if facts.status is not InstanceStatus.PAUSED else no
+        case Stopped():
+            return await stop(at, no.reason)
+
+
+def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts) -> Circumstances:
+    sequence = parse_sequence(locked.definition)
+    step = sequence.steps[call.step - 1]
+    window = step.window or sequence.window
+    return Circumstances(
+        now=facts.now,
+        status=facts.status,
+        reason=facts.reason,
+        suppressed=facts.suppressed,
+        expires_at=call.due_at + step.expires_after,
+        permitted_from=next_permitted(
+            facts.now, window, ZoneInfo(locked.lead.timezone), is_holiday(window.holidays if window else None)
+        ),
+        thread_busy=facts.thread_busy,
+        last_sent_at=facts.last_sent_at,
+        min_gap=sequence.min_gap,
+    )
+
+
+def thread_was_busy(error: IntegrityError) -> bool:
+    """Say whether a claim failed because another draft of the thread is in flight or unknown (I5)."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) == "uq_drafts_in_flight"
+
+
+async def hold_for_thread(connection: AsyncConnection, call: DeliverStep, by: str) -> Held:
+    """Hold a step whose thread somebody else uses; what the failed claim had begun was rolled back."""
+    locked = await lock_lead(connection, call.instance_id)
+    if locked is None:
+        raise RuntimeError(f"{call.instance_id} vanished")
+    held = Held(until=locked.now + _BUSY, reason=Reason.THREAD_BUSY)
+    return await hold(At(connection, locked, call.step, by), held)

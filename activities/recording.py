@@ -1,0 +1,172 @@
+"""What follows from what a provider answered: one outcome, one transaction."""
+
+from datetime import datetime
+from typing import NamedTuple, assert_never
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from activities.drafting import parse_sequence
+from domain.draft import DraftState
+from domain.instance import InstanceStatus, Reason
+from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
+from domain.schedule import back_off
+from domain.step import Held, Paused, Recorded, RecordOutcome, StepDone, Stopped
+from domain.task import TaskKind
+from store.drafts import StepFacts, StoredDraft, read_facts, record_state, stop_pending
+from store.instances import advance, set_status
+from store.leads import LockedLead, lock_lead, suppress
+from store.ledger import add_note
+from store.tasks import close_tasks, open_task
+
+_CLAIMED = (DraftState.SENDING, DraftState.UNKNOWN)
+
+
+class Answered(NamedTuple):
+    """What the workflow is told; `late` when the draft had been given up as unknown before its answer came."""
+
+    result: Recorded
+    late: bool = False
+
+
+class At(NamedTuple):
+    """Where something happens: a step of an instance whose lead is locked, and who does it."""
+
+    connection: AsyncConnection
+    locked: LockedLead
+    step: int
+    by: str
+
+
+async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> Answered:
+    """Record what a claim was answered. A claim that no longer holds its draft changes nothing, and that is noted."""
+    locked = await lock_lead(connection, call.instance_id)
+    if locked is None:
+        return Answered(Stopped(reason=Reason.NOT_ENROLLED))
+    at = At(connection, locked, call.step, by)
+    facts = await read_facts(connection, locked, call.step)
+    draft = facts.draft
+    if draft is None or str(draft.claim_token) != call.token:
+        what = f"{call.outcome.kind} ({call.outcome.code}) from a claim that no longer holds the draft"
+        await add_note(connection, call.instance_id, call.step, "late_answer", by=by, why=what)
+        return Answered(standing(at, facts))
+    if draft.state not in _CLAIMED:
+        return Answered(standing(at, facts))
+    return Answered(await _apply(at, draft, call.outcome, facts), late=draft.state is DraftState.UNKNOWN)
+
+
+async def _apply(at: At, draft: StoredDraft, outcome: Outcome, facts: StepFacts) -> Recorded:
+    match outcome:
+        case Sent():
+            await _move(at, draft, DraftState.SENT, outcome, "the provider took it")
+            return await go_on(at, DraftState.SENT, facts.now)
+        case Refused():
+            return await _apply_refusal(at, draft, outcome)
+        case NotSent():
+            await _move(at, draft, DraftState.PENDING, outcome, "not sent")
+            return await hold(
+                at, Held(until=facts.now + back_off(draft.generation), reason=Reason.NOT_SENT), outcome.code
+            )
+        case Unknown():
+            return await mark_unknown(at, draft, outcome)
+        case _:
+            assert_never(outcome)
+
+
+async def _apply_refusal(at: At, draft: StoredDraft, outcome: Refused) -> Recorded:
+    match outcome.fault:
+        case Fault.RECIPIENT:
+            await _move(at, draft, DraftState.REFUSED, outcome, "refused: the recipient")
+            await suppress(at.connection, at.locked.workspace, draft.recipient, at.by, outcome.code)
+            return await stop(at, Reason.REFUSED_RECIPIENT, outcome.code)
+        case Fault.MESSAGE:
+            await _move(at, draft, DraftState.REFUSED, outcome, "refused: the message")
+            return await pause(at, Paused(reason=Reason.REFUSED_MESSAGE, code=outcome.code))
+        case Fault.CONFIGURATION:
+            # The message is fine and was surely not sent: once the configuration is mended, it may be.
+            await _move(at, draft, DraftState.PENDING, outcome, "refused: our configuration")
+            return await pause(at, Paused(reason=Reason.REFUSED_CONFIGURATION, code=outcome.code))
+
+
+async def _move(at: At, draft: StoredDraft, to: DraftState, outcome: Outcome, why: str) -> None:
+    why = f"{why}: {outcome.code}"
+    await record_state(at.connection, draft, to, by=at.by, why=why, code=outcome.code, reply=outcome.reply)
+    if draft.state is DraftState.UNKNOWN:
+        await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=f"the claim's own answer: {why}")
+
+
+async def mark_unknown(at: At, draft: StoredDraft, outcome: Unknown) -> Paused:
+    """I3: keep the draft as it is until somebody knows, and ask a person."""
+    why = f"may have been sent: {outcome.code}"
+    if draft.state is not DraftState.UNKNOWN:
+        code, reply = outcome.code, outcome.reply
+        await record_state(at.connection, draft, DraftState.UNKNOWN, by=at.by, why=why, code=code, reply=reply)
+    await open_task(at.connection, at.locked.instance_id, at.step, TaskKind.SETTLE_OUTCOME, by=at.by, why=why)
+    return await pause(at, unknown_pause(draft, outcome.code))
+
+
+def unknown_pause(draft: StoredDraft, code: str) -> Paused:
+    """Say what an unknown draft waits for."""
+    return Paused(reason=Reason.SEND_OUTCOME_UNKNOWN, code=code, not_sent_from=draft.overdue_at)
+
+
+async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:
+    """The step is behind us: make the next one current, or complete the instance."""
+    if at.step == at.locked.steps:
+        why = f"step {at.step} of {at.step} {state}"
+        completed = InstanceStatus.COMPLETED
+        await set_status(at.connection, at.locked.instance_id, completed, Reason.NONE, by=at.by, why=why)
+        return StepDone(state=state)
+    due = since + parse_sequence(at.locked.definition).steps[at.step].wait
+    await advance(at.connection, at.locked.instance_id, at.step + 1, due, at.by)
+    return StepDone(state=state, next_due_at=due)
+
+
+async def pause(at: At, paused: Paused) -> Paused:
+    """Let the instance wait for a person."""
+    why = f"step {at.step}: {paused.reason} {paused.code}".rstrip()
+    status = InstanceStatus.PAUSED
+    await set_status(at.connection, at.locked.instance_id, status, paused.reason, by=at.by, why=why)
+    return paused
+
+
+async def hold(at: At, held: Held, code: str = "") -> Held:
+    """Let the instance wait until an instant."""
+    why = f"step {at.step}: {held.reason} {code}".rstrip()
+    status, until = InstanceStatus.HELD, held.until
+    await set_status(at.connection, at.locked.instance_id, status, held.reason, by=at.by, why=why, until=until)
+    return held
+
+
+async def stop(at: At, reason: Reason, code: str = "") -> Stopped:
+    """End the instance; what was not claimed yet never will be."""
+    why = f"step {at.step}: {reason} {code}".rstrip()
+    await stop_pending(at.connection, at.locked.instance_id, at.by, why)
+    await set_status(at.connection, at.locked.instance_id, InstanceStatus.STOPPED, reason, by=at.by, why=why)
+    return Stopped(reason=reason)
+
+
+def standing(at: At, facts: StepFacts) -> Recorded:
+    """Say what is true of a step already, changing nothing."""
+    draft = facts.draft
+    match draft.state if draft else DraftState.PENDING:
+        case DraftState.SENT | DraftState.SKIPPED | DraftState.DISCARDED as state:
+            return StepDone(state=state, next_due_at=_next_due(at, facts))
+        case DraftState.REFUSED as state if facts.status is not InstanceStatus.PAUSED:
+            stopped = facts.status is InstanceStatus.STOPPED
+            done = StepDone(state=state, next_due_at=_next_due(at, facts))
+            return Stopped(reason=facts.reason) if stopped else done
+        case DraftState.UNKNOWN if draft:
+            return unknown_pause(draft, draft.code)
+        case DraftState.SENDING:
+            return Held(until=facts.now, reason=Reason.DRAFT_ALREADY_SENDING)
+    if facts.status is InstanceStatus.STOPPED:
+        return Stopped(reason=facts.reason)
+    if facts.status is InstanceStatus.PAUSED:
+        return Paused(reason=facts.reason, code=draft.code if draft else "")
+    return Held(until=facts.until or facts.now, reason=facts.reason)
+
+
+def _next_due(at: At, facts: StepFacts) -> datetime | None:
+    if at.step == at.locked.steps:
+        return None
+    return facts.until if facts.until and facts.current_step == at.step + 1 else facts.now

@@ -1,0 +1,119 @@
+"""Finding out what became of a step, and applying what an operator says of it. Nothing here ever sends."""
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from activities.recording import At, go_on, mark_unknown, standing, stop
+from domain.command import Decision
+from domain.draft import DraftState
+from domain.instance import InstanceStatus, Reason
+from domain.outcome import Unknown
+from domain.step import DecisionRefused, Held, Paused, Ready, Settled, SettleStep, StepDone, Stopped
+from store.drafts import StepFacts, StoredDraft, read_facts, record_state
+from store.instances import set_status
+from store.leads import lock_lead
+from store.tasks import close_tasks
+
+# No settlement touches a claim younger than this; so its holder need not ask within it whether it still holds.
+FRESH = timedelta(seconds=5)
+# How soon to look again at a draft that another run's attempt is sending: most sends take a second.
+_LOOK_AGAIN = timedelta(seconds=15)
+
+
+async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: str) -> Settled:
+    """Read the draft and say what is true; with a decision, apply it or refuse it with a sentence.
+
+    `run` is the workflow run that asks: its own attempt is over when it does, another run's may be alive.
+    """
+    locked = await lock_lead(connection, call.instance_id)
+    if locked is None:
+        return Stopped(reason=Reason.NOT_ENROLLED)
+    at = At(connection, locked, call.step, call.by or by)
+    facts = await read_facts(connection, locked, call.step)
+    if facts.draft is not None and facts.draft.state is DraftState.SENDING:
+        return await settle_sending(at, facts, facts.draft, run)
+    if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
+        return standing(at, facts)
+    if call.decision is Decision.STOP:
+        return await _stop(at, facts)
+    return await _settle_still(at, facts, call.decision)
+
+
+async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str) -> Held | Paused:
+    """A claim holds the draft. Whose process may still act is left alone; whose is gone becomes unknown."""
+    if draft.claimed_at is None or draft.overdue_at is None:
+        raise RuntimeError(f"draft {draft.id} is sending without a claim")
+    give_up = draft.claimed_at + FRESH if draft.claim_run == run else draft.overdue_at
+    if facts.now < give_up:
+        return Held(until=min(give_up, facts.now + _LOOK_AGAIN), reason=Reason.DRAFT_ALREADY_SENDING)
+    return await mark_unknown(at, draft, Unknown(code="worker-lost"))
+
+
+async def _stop(at: At, facts: StepFacts) -> Stopped:
+    draft = facts.draft
+    if draft is not None and draft.state is DraftState.UNKNOWN:
+        why = f"stopped by {at.by} with its outcome unknown"
+        await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=why)
+        await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
+    return await stop(at, Reason.OPERATOR)
+
+
+async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> Settled:
+    """Nothing is under way: apply the decision to the draft as it stands."""
+    draft = facts.draft
+    if draft is None or draft.state is DraftState.PENDING:
+        return await _settle_pending(at, draft, facts, decision)
+    if draft.state is DraftState.UNKNOWN:
+        return await _settle_unknown(at, draft, facts, decision)
+    if draft.state is DraftState.REFUSED and decision in (Decision.RESUME, Decision.SKIP):
+        return await go_on(at, DraftState.REFUSED, facts.now)
+    if decision in (None, Decision.RESUME) or (decision, draft.state) == (Decision.SENT, DraftState.SENT):
+        return standing(at, facts)
+    return DecisionRefused(sentence=f"step {at.step} is {draft.state} ({draft.why}): resume, skip or stop are possible")
+
+
+async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, decision: Decision | None) -> Settled:
+    if decision is None:
+        return standing(at, facts) if facts.status is InstanceStatus.PAUSED else Ready()
+    if decision is Decision.RESUME:
+        await _set_active(at, "resumed")
+        return Ready()
+    if decision is Decision.SKIP:
+        if draft is not None:
+            await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=f"skipped by {at.by}")
+        return await _go_on_resumed(at, DraftState.SKIPPED, facts)
+    return DecisionRefused(
+        sentence=f"step {at.step} was surely not sent yet, so {decision} says nothing about it: resume, skip or stop are possible"
+    )
+
+
+async def _settle_unknown(at: At, draft: StoredDraft, facts: StepFacts, decision: Decision | None) -> Settled:
+    why = f"{at.by} says {decision}"
+    if decision is None:
+        return standing(at, facts)
+    if decision is Decision.NOT_SENT:
+        if draft.overdue_at is not None and facts.now < draft.overdue_at:
+            return DecisionRefused(
+                sentence=f"step {at.step} may still be answered: not_sent is accepted from "
+                f"{draft.overdue_at:%Y-%m-%d %H:%M:%S} UTC; sent, skip and stop are possible now"
+            )
+        await record_state(at.connection, draft, DraftState.PENDING, by=at.by, why=why)
+        await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
+        await _set_active(at, why)
+        return Ready()
+    # a plain resume means sent: a duplicate is worse than a miss
+    state = DraftState.SKIPPED if decision is Decision.SKIP else DraftState.SENT
+    await record_state(at.connection, draft, state, by=at.by, why=why)
+    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
+    return await _go_on_resumed(at, state, facts)
+
+
+async def _go_on_resumed(at: At, state: DraftState, facts: StepFacts) -> StepDone:
+    await _set_active(at, f"{state} by decision")
+    return await go_on(at, state, facts.now)
+
+
+async def _set_active(at: At, why: str) -> None:
+    status = InstanceStatus.ACTIVE
+    await set_status(at.connection, at.locked.instance_id, status, Reason.NONE, by=at.by, why=why)

@@ -1,0 +1,154 @@
+"""The activities of a step: deliver it (once), settle it (never sends), record its outcome (until it succeeds)."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from email.headerregistry import Address
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio import activity
+
+from activities.claiming import LEASE, claim_step, hold_for_thread, thread_was_busy
+from activities.recording import record
+from activities.settling import FRESH, settle
+from activities.signals import signal_pause, signal_resume
+from activities.uninterrupted import uninterrupted
+from domain.instance import Reason
+from domain.outcome import Outcome, Unknown, without_reply
+from domain.step import (
+    DecisionRefused,
+    DeliverStep,
+    Held,
+    Ready,
+    Recorded,
+    RecordOutcome,
+    Settled,
+    SettleStep,
+    StepResult,
+    Unrecorded,
+)
+from providers.provider import Letter, Provider
+from store.drafts import Claim, StoredDraft, holds_claim
+from store.engine import is_down
+
+_T = TypeVar("_T")
+# How long one activity waits for PostgreSQL to come back before it hands the matter to Temporal, which waits for days.
+_PATIENCE = timedelta(seconds=10)
+_PAUSE_BETWEEN_TRIES = timedelta(milliseconds=500)
+
+
+class StepActivities:
+    """What a worker does for a step. `identity` names the worker in the ledger."""
+
+    def __init__(
+        self, engine: AsyncEngine, provider: Provider, sender: Address, send_timeout: timedelta, identity: str
+    ) -> None:
+        self._engine = engine
+        self._provider = provider
+        self._sender = sender
+        self._send_timeout = send_timeout
+        self._identity = identity
+
+    @activity.defn
+    async def deliver_step(self, call: DeliverStep) -> StepResult:
+        """Claim the draft of a step, make the one provider call, record what it answered.
+
+        An attempt after the first never sends: Temporal makes one only when a person asks for it.
+        """
+        info = activity.info()
+        if info.attempt > 1:
+            return await self._look(call)
+        return await uninterrupted(self._deliver(call, info.workflow_run_id or ""))
+
+    @activity.defn
+    async def settle_step(self, call: SettleStep) -> Settled:
+        """Find out what became of a step, or apply a decision. Never sends; may run any number of times."""
+        run = activity.info().workflow_run_id or ""
+        async with self._engine.begin() as connection:
+            return await settle(connection, call, run, self._identity)
+
+    @activity.defn
+    async def record_outcome(self, call: RecordOutcome) -> Recorded:
+        """I9: record what a provider answered while the store was down. Retried until it succeeds."""
+        return await self._record(call)
+
+    async def _look(self, call: DeliverStep) -> StepResult:
+        settled = await self.settle_step(SettleStep(instance_id=call.instance_id, step=call.step))
+        if isinstance(settled, Ready | DecisionRefused):
+            # a fresh activity may claim it; this one may not
+            return Held(until=call.due_at, reason=Reason.NOT_SENT)
+        return settled
+
+    async def _deliver(self, call: DeliverStep, run: str) -> StepResult:
+        lease = min(LEASE, self._send_timeout)
+        claim = Claim(uuid.uuid4(), run, self._identity, lease, self._send_timeout)
+        begun = time.monotonic()
+        claimed = await self._claim(call, claim)
+        if not isinstance(claimed, StoredDraft):
+            return claimed
+        outcome = await self._call_provider(claimed, claim, begun)
+        told = RecordOutcome(instance_id=call.instance_id, step=call.step, token=str(claim.token), outcome=outcome)
+        try:
+            result = await self._record(told)
+        except DBAPIError as error:
+            if not is_down(error):
+                raise
+            activity.logger.warning("%s step %s: recorded later: %s", call.instance_id, call.step, outcome.code)
+            return Unrecorded(token=told.token, outcome=without_reply(outcome))
+        if isinstance(outcome, Unknown):
+            await signal_pause(self._identity)
+        return result
+
+    async def _claim(self, call: DeliverStep, claim: Claim) -> StoredDraft | Recorded:
+        try:
+            return await self._while_up(lambda connection: claim_step(connection, call, claim, self._sender))
+        except IntegrityError as error:
+            if not thread_was_busy(error):
+                raise
+        return await self._while_up(lambda connection: hold_for_thread(connection, call, self._identity))
+
+    async def _call_provider(self, draft: StoredDraft, claim: Claim, begun: float) -> Outcome:
+        """Make the one provider call. Whatever is not foreseen after it began is unknown."""
+
+        async def may_cross() -> bool:
+            if time.monotonic() - begun >= FRESH.total_seconds() and not await self._still_holds(draft, claim):
+                return False
+            return time.monotonic() - begun < claim.lease.total_seconds()
+
+        letter = Letter(draft.id, draft.sender, draft.recipient, draft.content)
+        try:
+            outcome = await self._provider.send(letter, may_cross)
+        except Exception:
+            activity.logger.exception("%s: the provider adapter failed", draft.id)
+            return Unknown(code="unforeseen")
+        activity.logger.info("%s: %s %s", draft.id, outcome.kind, outcome.code)
+        return outcome
+
+    async def _still_holds(self, draft: StoredDraft, claim: Claim) -> bool:
+        try:
+            async with self._engine.connect() as connection:
+                return await holds_claim(connection, draft.id, claim.token)
+        except DBAPIError:
+            return False  # who can't ask may not send
+
+    async def _record(self, call: RecordOutcome) -> Recorded:
+        answered = await self._while_up(lambda connection: record(connection, call, self._identity))
+        if answered.late:
+            await signal_resume(self._identity)
+        return answered.result
+
+    async def _while_up(self, transaction: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
+        """Run a transaction; again, for a while, when PostgreSQL was down. Each is safe to run after itself."""
+        give_up = time.monotonic() + _PATIENCE.total_seconds()
+        while True:
+            try:
+                async with self._engine.begin() as connection:
+                    return await transaction(connection)
+            except DBAPIError as error:
+                if not is_down(error) or time.monotonic() > give_up:
+                    raise
+            await asyncio.sleep(_PAUSE_BETWEEN_TRIES.total_seconds())

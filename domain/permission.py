@@ -1,0 +1,47 @@
+"""Whether a step may be sent now: everything that forbids it, in one place, as a pure rule."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from domain.instance import InstanceStatus, Reason
+from domain.step import Held, Paused, Stopped
+
+# How soon to look again at a thread in which somebody else's draft is being sent: a send takes seconds.
+_BUSY_THREAD = timedelta(seconds=15)
+
+
+class Circumstances(NamedTuple):
+    """What is true at the moment of a claim."""
+
+    now: datetime
+    status: InstanceStatus
+    reason: Reason
+    suppressed: bool
+    expires_at: datetime
+    permitted_from: datetime  # the send window's earliest instant that is not before now
+    thread_busy: bool
+    last_sent_at: datetime | None  # in the thread
+    min_gap: timedelta
+
+
+def forbidden(true: Circumstances) -> Held | Paused | Stopped | None:
+    """Say what forbids the step now; None when it may be claimed. What ends comes before what merely holds."""
+    if true.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
+        return Stopped(reason=true.reason)
+    if true.suppressed:
+        return Stopped(reason=Reason.SUPPRESSED)
+    if true.status is InstanceStatus.PAUSED:
+        return Paused(reason=true.reason)
+    if true.now > true.expires_at:
+        return Paused(reason=Reason.EXPIRED)
+    return _held(true)
+
+
+def _held(true: Circumstances) -> Held | None:
+    holds = [Held(until=true.permitted_from, reason=Reason.OUTSIDE_WINDOW)]
+    if true.last_sent_at is not None:
+        holds.append(Held(until=true.last_sent_at + true.min_gap, reason=Reason.MINIMUM_GAP))
+    if true.thread_busy:
+        holds.append(Held(until=true.now + _BUSY_THREAD, reason=Reason.THREAD_BUSY))
+    latest = max(holds, key=lambda hold: hold.until)
+    return latest if latest.until > true.now else None

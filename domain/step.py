@@ -1,0 +1,123 @@
+"""What the workflow asks of a step, and the closed union of what it is answered. Ids, instants and codes only."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.command import Decision
+from domain.draft import DraftState
+from domain.instance import Reason
+from domain.outcome import Outcome
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class FollowUp(_Message):
+    """The input of the workflow: which instance, how many steps, and when the first falls due (UTC)."""
+
+    instance_id: str
+    steps: int
+    first_due_at: datetime
+
+
+class DeliverStep(_Message):
+    """Deliver a step that fell due at `due_at` (UTC); its `expires_after` counts from there."""
+
+    instance_id: str
+    step: int
+    due_at: datetime
+
+
+class SettleStep(_Message):
+    """Find out what became of a step, or apply a decision to it. Never sends."""
+
+    instance_id: str
+    step: int
+    decision: Decision | None = None
+    by: str = ""
+
+
+class RecordOutcome(_Message):
+    """Record what a provider answered to the claim that carries `token`."""
+
+    instance_id: str
+    step: int
+    token: str
+    outcome: Outcome
+
+
+class PauseFollowUp(_Message):
+    """Send nothing of this instance until it is resumed."""
+
+    instance_id: str
+    reason: Reason
+    by: str
+
+
+class StopFollowUp(_Message):
+    """End this instance; what is pending is never sent."""
+
+    instance_id: str
+    reason: Reason
+    by: str
+
+
+class StepDone(_Message):
+    """The step is behind us: sent, refused or skipped. `next_due_at` is None after the last step."""
+
+    kind: Literal["done"] = "done"
+    state: DraftState
+    next_due_at: datetime | None = None
+
+
+class Held(_Message):
+    """Something forbids the step until an instant; ask again then."""
+
+    kind: Literal["held"] = "held"
+    until: datetime
+    reason: Reason
+
+
+class Paused(_Message):
+    """Only a person, or evidence, moves it on. `not_sent_from` is when the decision `not_sent` becomes acceptable."""
+
+    kind: Literal["paused"] = "paused"
+    reason: Reason
+    code: str = ""
+    not_sent_from: datetime | None = None
+
+
+class Stopped(_Message):
+    """The follow-up has ended early."""
+
+    kind: Literal["stopped"] = "stopped"
+    reason: Reason
+
+
+class Unrecorded(_Message):
+    """The provider answered but the store could not be told: `record_outcome` has to, and nothing is sent before."""
+
+    kind: Literal["unrecorded"] = "unrecorded"
+    token: str
+    outcome: Outcome
+
+
+class Ready(_Message):
+    """Nothing was sent and nothing is under way: the step may be delivered (again)."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class DecisionRefused(_Message):
+    """The decision is impossible, and changed nothing. `sentence` says why and what is possible."""
+
+    kind: Literal["decision_refused"] = "decision_refused"
+    sentence: str
+
+
+StepResult = Annotated[StepDone | Held | Paused | Stopped | Unrecorded, Field(discriminator="kind")]
+Recorded = Annotated[StepDone | Held | Paused | Stopped, Field(discriminator="kind")]
+Settled = Annotated[StepDone | Held | Paused | Stopped | Ready | DecisionRefused, Field(discriminator="kind")]

@@ -1,0 +1,87 @@
+"""What the database itself guards by triggers: legal transitions, frozen drafts, and the append-only ledger.
+
+I8 is a trigger and not a habit: whoever changes a state, a psql session at night included, leaves a row in the ledger,
+and an illegal change is refused with SQLSTATE 23514 (check_violation).
+"""
+
+from domain.draft import LEGAL_TRANSITIONS
+from domain.instance import InstanceStatus
+
+_LEGAL = ", ".join(sorted(f"'{before} {after}'" for before, after in LEGAL_TRANSITIONS))
+_FINAL = ", ".join(f"'{status}'" for status in (InstanceStatus.COMPLETED, InstanceStatus.STOPPED))
+
+FUNCTIONS = {
+    "guard_draft": f"""
+CREATE FUNCTION guard_draft() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF (NEW.id, NEW.instance_id, NEW.step, NEW.channel) IS DISTINCT FROM
+       (OLD.id, OLD.instance_id, OLD.step, OLD.channel) THEN
+      RAISE EXCEPTION 'draft %: its identity never changes', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF OLD.state <> 'awaiting_approval' AND
+       (NEW.content, NEW.fingerprint, NEW.message_id, NEW.sender, NEW.recipient) IS DISTINCT FROM
+       (OLD.content, OLD.fingerprint, OLD.message_id, OLD.sender, OLD.recipient) THEN
+      RAISE EXCEPTION 'draft %: it is frozen', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = OLD.state THEN
+      RETURN NEW;
+    END IF;
+    IF OLD.state || ' ' || NEW.state NOT IN ({_LEGAL}) THEN
+      RAISE EXCEPTION 'draft %: % -> % is no legal transition', OLD.id, OLD.state, NEW.state
+        USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = 'pending' AND OLD.state <> 'awaiting_approval' AND NEW.generation <> OLD.generation + 1 THEN
+      RAISE EXCEPTION 'draft %: released without the next generation', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+  ELSIF NEW.state NOT IN ('pending', 'awaiting_approval') THEN
+    RAISE EXCEPTION 'draft %: begins as %', NEW.id, NEW.state USING ERRCODE = 'check_violation';
+  END IF;
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, by, why)
+  VALUES (NEW.instance_id, NEW.step, 'draft', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.by, NEW.why);
+  RETURN NEW;
+END $$""",
+    "guard_instance": f"""
+CREATE FUNCTION guard_instance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF (NEW.status, NEW.reason) IS NOT DISTINCT FROM (OLD.status, OLD.reason) THEN
+      RETURN NEW;
+    END IF;
+    IF OLD.status IN ({_FINAL}) THEN
+      RAISE EXCEPTION 'instance %: % is final', OLD.id, OLD.status USING ERRCODE = 'check_violation';
+    END IF;
+  END IF;
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, by, why)
+  VALUES (NEW.id, NEW.step, 'instance', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.by, NEW.why);
+  RETURN NEW;
+END $$""",
+    "guard_task": """
+CREATE FUNCTION guard_task() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND NEW.state = OLD.state THEN
+    RETURN NEW;
+  END IF;
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, by, why)
+  VALUES (NEW.instance_id, NEW.step, 'task', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.by, NEW.why);
+  RETURN NEW;
+END $$""",
+    "guard_kept": """
+CREATE FUNCTION guard_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is kept: % is not allowed', TG_TABLE_NAME, TG_OP USING ERRCODE = 'check_violation';
+END $$""",
+}
+
+# after, so that a row refused by a constraint leaves nothing in the ledger; the guards change nothing in the row
+TRIGGERS = {
+    "drafts": "CREATE TRIGGER guard_draft AFTER INSERT OR UPDATE ON drafts FOR EACH ROW EXECUTE FUNCTION guard_draft()",
+    "instances": "CREATE TRIGGER guard_instance AFTER INSERT OR UPDATE ON instances"
+    " FOR EACH ROW EXECUTE FUNCTION guard_instance()",
+    "tasks": "CREATE TRIGGER guard_task AFTER INSERT OR UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION guard_task()",
+    "drafts kept": "CREATE TRIGGER guard_kept BEFORE DELETE OR TRUNCATE ON drafts EXECUTE FUNCTION guard_kept()",
+    "ledger kept": "CREATE TRIGGER guard_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION guard_kept()",
+    "versions kept": "CREATE TRIGGER guard_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON sequence_versions"
+    " EXECUTE FUNCTION guard_kept()",
+}
+STATEMENTS = [*FUNCTIONS.values(), *TRIGGERS.values()]

@@ -1,0 +1,166 @@
+"""Instances: where each stands, enrolling and listing them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.instance import InstanceStatus, Reason
+from domain.sequence import Sequence as FollowUpSequence
+from store.tables import Instance, SequenceVersion
+
+_FINAL = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
+
+
+async def set_status(
+    connection: AsyncConnection,
+    instance_id: str,
+    status: InstanceStatus,
+    reason: Reason,
+    *,
+    by: str,
+    why: str,
+    until: datetime | None = None,
+) -> None:
+    """Say what an instance does now and why. A final status stays as it is."""
+    statement = update(Instance).where(Instance.id == instance_id, Instance.status.not_in(_FINAL))
+    await connection.execute(statement.values(status=status, reason=reason, by=by, why=why, until=until))
+
+
+async def advance(connection: AsyncConnection, instance_id: str, step: int, due_at: datetime, by: str) -> None:
+    """Make `step` the current one, due at an instant; never backwards."""
+    statement = update(Instance).where(Instance.id == instance_id, Instance.step < step, Instance.status.not_in(_FINAL))
+    await connection.execute(
+        statement.values(
+            step=step, status=InstanceStatus.ACTIVE, reason=Reason.NONE, until=due_at, by=by, why=f"step {step} is next"
+        )
+    )
+
+
+class Enrolment(NamedTuple):
+    """One instance as it shall be stored."""
+
+    instance_id: str
+    lead_id: str
+    steps: int
+    wait_seconds: float  # until the first step falls due
+
+
+class Enrolled(NamedTuple):
+    """One instance as it is stored."""
+
+    instance_id: str
+    lead_id: str
+    steps: int
+    first_due_at: datetime
+    started: bool
+    new: bool
+
+
+async def save_sequence(connection: AsyncConnection, workspace: str, sequence: FollowUpSequence) -> None:
+    """Store a sequence version; the same content is the same version."""
+    statement = insert(SequenceVersion).values(
+        workspace=workspace, name=sequence.name, version=sequence.version, definition=sequence.model_dump_json()
+    )
+    await connection.execute(statement.on_conflict_do_nothing())
+
+
+async def find_enrolled(connection: AsyncConnection, instance_ids: Sequence[str]) -> set[str]:
+    """Which of these instances exist."""
+    statement = select(Instance.id).where(Instance.id.in_(instance_ids))
+    return set((await connection.execute(statement)).scalars())
+
+
+async def enroll(
+    connection: AsyncConnection, workspace: str, sequence: FollowUpSequence, wanted: Sequence[Enrolment], by: str
+) -> list[Enrolled]:
+    """Store these instances; one that exists stays as it is. Returns all of them, in no particular order."""
+    if not wanted:
+        return []
+    rows = [
+        {
+            "id": one.instance_id,
+            "workspace": workspace,
+            "lead_id": one.lead_id,
+            "sequence": sequence.name,
+            "version": sequence.version,
+            "thread_id": one.instance_id,
+            "steps": one.steps,
+            "until": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, literal(one.wait_seconds)),
+            "by": by,
+            "why": "enrolled",
+        }
+        for one in sorted(wanted)
+    ]
+    statement = insert(Instance).values(rows).on_conflict_do_nothing(index_elements=["id"]).returning(Instance.id)
+    new = set((await connection.execute(statement)).scalars())
+    return [
+        found._replace(new=found.instance_id in new)
+        for found in await _read(connection, [w.instance_id for w in wanted])
+    ]
+
+
+async def _read(connection: AsyncConnection, ids: Sequence[str]) -> list[Enrolled]:
+    statement = select(
+        Instance.id, Instance.lead_id, Instance.steps, Instance.until, Instance.enrolled_at, Instance.started_at
+    ).where(Instance.id.in_(ids))
+    return [
+        Enrolled(row.id, row.lead_id, row.steps, row.until or row.enrolled_at, row.started_at is not None, new=False)
+        for row in await connection.execute(statement)
+    ]
+
+
+async def mark_started(connection: AsyncConnection, instance_ids: Sequence[str]) -> None:
+    """Note that Temporal has confirmed the workflows of these instances."""
+    statement = update(Instance).where(Instance.id.in_(instance_ids), Instance.started_at.is_(None))
+    await connection.execute(statement.values(started_at=func.now()))
+
+
+class Listed(NamedTuple):
+    """An instance as operators see it."""
+
+    instance_id: str
+    lead_id: str
+    sequence: str
+    status: str
+    reason: str
+    step: int
+    steps: int
+    until: datetime | None
+    enrolled_at: datetime
+
+
+_LISTED = (
+    Instance.id,
+    Instance.lead_id,
+    Instance.sequence,
+    Instance.status,
+    Instance.reason,
+    Instance.step,
+    Instance.steps,
+    Instance.until,
+    Instance.enrolled_at,
+)
+
+
+async def list_instances(
+    connection: AsyncConnection, workspace: str, status: InstanceStatus | None = None, limit: int = 1000
+) -> list[Listed]:
+    """List the newest instances of a workspace, those of one status if asked."""
+    statement = select(*_LISTED).where(Instance.workspace == workspace)
+    if status is not None:
+        statement = statement.where(Instance.status == status)
+    statement = statement.order_by(Instance.enrolled_at.desc(), Instance.id.desc()).limit(limit)
+    return [Listed(*row) for row in await connection.execute(statement)]
+
+
+async def find_by_prefix(connection: AsyncConnection, prefix: str, limit: int = 5) -> list[Listed]:
+    """Find the instances whose id begins with this; an exact match comes alone."""
+    pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    statement = select(*_LISTED).where(or_(Instance.id == prefix, Instance.id.like(pattern)))
+    found = [Listed(*row) for row in await connection.execute(statement.order_by(Instance.id).limit(limit))]
+    exact = [one for one in found if one.instance_id == prefix]
+    return exact or found

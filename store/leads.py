@@ -1,0 +1,90 @@
+"""Leads: their row lock, and what is known of them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+import domain.lead
+from store.tables import Instance, Lead, SequenceVersion, Suppression
+
+
+class LockedLead(NamedTuple):
+    """A lead whose row is locked until the transaction ends, and what never changes of one of its instances."""
+
+    workspace: str
+    lead: domain.lead.Lead
+    instance_id: str
+    definition: str  # the JSON of the sequence version
+    thread_id: str
+    steps: int
+    now: datetime
+
+
+async def lock_lead(connection: AsyncConnection, instance_id: str) -> LockedLead | None:
+    """Lock the lead of an instance; None when there is no such instance.
+
+    Every transaction that claims, stops, settles or records begins with this lock and reads what changes in a
+    statement after it: what was read before a lock was granted may be old (READ COMMITTED).
+    """
+    statement = (
+        select(
+            Instance.workspace,
+            Instance.lead_id,
+            Instance.thread_id,
+            Instance.steps,
+            SequenceVersion.definition,
+            Lead.email,
+            Lead.name,
+            Lead.timezone,
+            Lead.variables,
+            func.clock_timestamp().label("now"),
+        )
+        .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
+        .join(
+            SequenceVersion,
+            (SequenceVersion.workspace == Instance.workspace)
+            & (SequenceVersion.name == Instance.sequence)
+            & (SequenceVersion.version == Instance.version),
+        )
+        .where(Instance.id == instance_id)
+        .with_for_update(of=Lead)
+    )
+    row = (await connection.execute(statement)).one_or_none()
+    if row is None:
+        return None
+    return LockedLead(
+        workspace=row.workspace,
+        # what is stored was checked when it came in; checking it again at every step would refuse what we accepted
+        lead=domain.lead.Lead.model_construct(
+            lead_id=row.lead_id, email=row.email, name=row.name, timezone=row.timezone, variables=row.variables
+        ),
+        instance_id=instance_id,
+        definition=row.definition,
+        thread_id=row.thread_id,
+        steps=row.steps,
+        now=row.now,
+    )
+
+
+async def save_leads(connection: AsyncConnection, workspace: str, leads: Sequence[domain.lead.Lead]) -> None:
+    """Store what the app says of these leads now; the newest word wins."""
+    if not leads:
+        return
+    rows = [{"workspace": workspace, **lead.model_dump()} for lead in sorted(leads, key=lambda lead: lead.lead_id)]
+    statement = insert(Lead).values(rows)
+    changed = {name: statement.excluded[name] for name in ("email", "name", "timezone", "variables")}
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Lead.workspace, Lead.lead_id], set_={**changed, "changed_at": func.now()}
+        )
+    )
+
+
+async def suppress(connection: AsyncConnection, workspace: str, address: str, by: str, why: str) -> None:
+    """Never send to this address again; keeps the first reason when it is suppressed already."""
+    statement = insert(Suppression).values(workspace=workspace, address=address.lower(), by=by, why=why)
+    await connection.execute(statement.on_conflict_do_nothing())

@@ -1,0 +1,38 @@
+"""The ledger: read by everybody, written by the triggers, and by operators' words."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.tables import LedgerEntry
+
+
+class Entry(NamedTuple):
+    """One transition, or a note (`subject` is then `note`)."""
+
+    at: datetime
+    step: int | None
+    subject: str
+    from_state: str | None
+    to_state: str
+    by: str
+    why: str
+
+
+async def read_ledger(connection: AsyncConnection, instance_id: str) -> list[Entry]:
+    """Read the story of an instance, oldest first."""
+    columns = (getattr(LedgerEntry, name) for name in Entry._fields)
+    statement = select(*columns).where(LedgerEntry.instance_id == instance_id).order_by(LedgerEntry.id)
+    return [Entry(*row) for row in await connection.execute(statement)]
+
+
+async def add_note(
+    connection: AsyncConnection, instance_id: str, step: int | None, what: str, *, by: str, why: str
+) -> None:
+    """Keep an operator's words, in the order they were said. `what` is the decision they were said with."""
+    statement = insert(LedgerEntry).values(
+        instance_id=instance_id, step=step, subject="note", to_state=what, by=by, why=why
+    )
+    await connection.execute(statement)

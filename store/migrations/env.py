@@ -1,0 +1,22 @@
+"""Alembic's entry: one transaction, one migrator at a time."""
+
+from alembic import context
+from sqlalchemy import create_engine, text
+
+from store.tables import Base
+
+# any number will do, as long as every migrator locks the same one
+_ONE_MIGRATOR = 7_246_391
+
+
+def _run() -> None:
+    engine = create_engine(context.config.attributes["database_url"])
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=Base.metadata, compare_server_default=True)
+        with context.begin_transaction():
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_MIGRATOR})
+            context.run_migrations()
+    engine.dispose()
+
+
+_run()

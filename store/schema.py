@@ -1,0 +1,57 @@
+"""Bringing the schema up to date, and telling whether it is."""
+
+import asyncio
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from store.engine import open_engine
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class SchemaError(Exception):
+    """The database is behind (or ahead of) the migrations this code knows."""
+
+
+def alembic_config(database_url: str) -> Config:
+    """Say where the migrations lie and which database they change."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["database_url"] = database_url
+    return config
+
+
+async def migrate(database_url: str) -> str:
+    """Bring the schema up to date; returns its revision. Does nothing when it is."""
+    await asyncio.to_thread(command.upgrade, alembic_config(database_url), "head")
+    return newest_revision()
+
+
+def newest_revision() -> str:
+    """Name the revision this code needs."""
+    return ScriptDirectory(str(_MIGRATIONS)).get_current_head() or ""
+
+
+async def check_schema(database_url: str) -> None:
+    """Raise SchemaError, with the remedy, when the database is not at the revision this code needs."""
+    engine = open_engine(database_url, connections=1)
+    try:
+        async with engine.connect() as connection:
+            found = await connection.run_sync(_revision)
+    finally:
+        await engine.dispose()
+    if found != newest_revision():
+        raise SchemaError(
+            f"the database is at revision {found or 'none'}, this version needs {newest_revision()}: "
+            "run `followup migrate`, with the newest version of the application"
+        )
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()

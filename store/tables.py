@@ -1,0 +1,218 @@
+"""The tables, typed. What a value means is said in `domain`; here stands what may never be otherwise.
+
+Who (`by`) and why (`why`) are columns of every row that has a state: the triggers of `store.guards` copy them into
+the ledger, so a change that does not say them can't be made, not even by hand.
+"""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from domain.draft import Channel, DraftState
+from domain.instance import InstanceStatus
+from domain.task import TaskKind, TaskState
+
+
+class Base(DeclarativeBase):
+    """Every constraint has a name, so that a violation can be told from another."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own form
+        str: Text,
+        datetime: DateTime(timezone=True),
+        bytes: LargeBinary,
+        uuid.UUID: UUID(as_uuid=True),
+        dict[str, Any]: JSONB,
+    }
+
+
+def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+class Lead(Base):
+    """The person followed up. Its row lock is the one lock that claims, stops and settlements of the lead share."""
+
+    __tablename__ = "leads"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    name: Mapped[str]
+    timezone: Mapped[str]
+    variables: Mapped[dict[str, Any]]
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class SequenceVersion(Base):
+    """A sequence as it was when somebody was enrolled with it; never changed."""
+
+    __tablename__ = "sequence_versions"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    definition: Mapped[str]  # the JSON the version was computed from, to the byte
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Instance(Base):
+    """One lead's run through one sequence version."""
+
+    __tablename__ = "instances"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    workspace: Mapped[str]
+    lead_id: Mapped[str]
+    sequence: Mapped[str]
+    version: Mapped[str]
+    thread_id: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=InstanceStatus.ACTIVE)
+    reason: Mapped[str] = mapped_column(server_default="none")
+    step: Mapped[int] = mapped_column(server_default="1")  # the order of the current step
+    steps: Mapped[int]
+    until: Mapped[datetime | None]  # what it waits for: the step's due instant, or the end of a hold
+    by: Mapped[str]
+    why: Mapped[str]
+    enrolled_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]  # when Temporal confirmed the workflow; until then enrolling again starts it
+
+    __table_args__ = (
+        ForeignKeyConstraint(["workspace", "lead_id"], ["leads.workspace", "leads.lead_id"]),
+        ForeignKeyConstraint(
+            ["workspace", "sequence", "version"],
+            ["sequence_versions.workspace", "sequence_versions.name", "sequence_versions.version"],
+        ),
+        _one_of("status", InstanceStatus),
+        CheckConstraint("step BETWEEN 1 AND steps", name="step_in_range"),
+        Index("ix_instances_prefix", "id", postgresql_ops={"id": "text_pattern_ops"}),
+        Index("ix_instances_listed", "workspace", "status", "enrolled_at", "id"),
+        Index("ix_instances_newest", "workspace", "enrolled_at", "id"),
+        Index("ix_instances_lead", "workspace", "lead_id"),
+        Index("ix_instances_version", "workspace", "sequence", "version"),
+    )
+
+
+class Draft(Base):
+    """The one message of (instance, step, channel): rendered once, frozen, sent at most once."""
+
+    __tablename__ = "drafts"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    instance_id: Mapped[str]
+    step: Mapped[int]
+    channel: Mapped[str] = mapped_column(server_default=Channel.EMAIL)
+    state: Mapped[str] = mapped_column(server_default=DraftState.PENDING)
+    generation: Mapped[int] = mapped_column(server_default="1")  # how often it has been open to a claim
+    thread_id: Mapped[str]
+    message_id: Mapped[str]
+    sender: Mapped[str]  # envelope
+    recipient: Mapped[str]  # envelope
+    subject: Mapped[str]
+    content: Mapped[bytes]  # what is sent, to the byte
+    fingerprint: Mapped[str]  # SHA-256 of the content
+    claim_token: Mapped[uuid.UUID | None]
+    claim_run: Mapped[str | None]  # the workflow run whose attempt holds the claim
+    claimed_at: Mapped[datetime | None]
+    overdue_at: Mapped[datetime | None]  # from here on the claim can't act and its last answer is overdue
+    sent_at: Mapped[datetime | None]
+    code: Mapped[str] = mapped_column(server_default="")  # of the last outcome
+    reply: Mapped[str] = mapped_column(server_default="")  # the provider's words to it
+    by: Mapped[str]
+    why: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        ForeignKeyConstraint(["instance_id"], ["instances.id"]),
+        # I1: one draft per (instance, step, channel), for ever
+        UniqueConstraint("instance_id", "step", "channel"),
+        _one_of("state", DraftState),
+        _one_of("channel", Channel),
+        CheckConstraint(
+            "(claim_token IS NOT NULL AND claim_run IS NOT NULL AND claimed_at IS NOT NULL AND overdue_at IS NOT NULL)"
+            " OR state NOT IN ('sending', 'unknown')",
+            name="claim_is_whole",
+        ),
+        CheckConstraint("claim_token IS NULL OR state <> 'pending'", name="pending_is_unclaimed"),
+        CheckConstraint("(sent_at IS NOT NULL) = (state = 'sent')", name="sent_has_its_instant"),
+        # I5: never two of one thread in flight or unknown
+        Index("uq_drafts_in_flight", "thread_id", unique=True, postgresql_where="state IN ('sending', 'unknown')"),
+        Index("ix_drafts_thread_sent", "thread_id", "sent_at", postgresql_where="state = 'sent'"),
+        Index("ix_drafts_message_id", "message_id"),
+    )
+
+
+class Task(Base):
+    """Something a person has to do; one per (instance, step, kind), opened again if its cause comes back."""
+
+    __tablename__ = "tasks"
+
+    instance_id: Mapped[str] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(server_default=TaskState.OPEN)
+    by: Mapped[str]
+    why: Mapped[str]
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        ForeignKeyConstraint(["instance_id"], ["instances.id"]),
+        _one_of("state", TaskState),
+        _one_of("kind", TaskKind),
+        Index("ix_tasks_open", "opened_at", postgresql_where="state = 'open'"),
+    )
+
+
+class Suppression(Base):
+    """An address nothing is sent to any more."""
+
+    __tablename__ = "suppressions"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)  # lower case
+    by: Mapped[str]
+    why: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class LedgerEntry(Base):
+    """I8: one transition of a draft, task or instance, or an operator's words. Appended by triggers, never changed."""
+
+    __tablename__ = "ledger"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    instance_id: Mapped[str]
+    step: Mapped[int | None]
+    subject: Mapped[str]  # draft, task, instance, or note
+    from_state: Mapped[str | None]  # None: it came into being
+    to_state: Mapped[str]
+    by: Mapped[str]
+    why: Mapped[str]
+
+    __table_args__ = (Index("ix_ledger_instance", "instance_id", "id"),)
