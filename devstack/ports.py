@@ -24,6 +24,7 @@ def _hold(held: ExitStack, usual: int | None) -> int:
         held_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             held_socket.bind(("127.0.0.1", port))
+            held_socket.listen()  # with SO_REUSEADDR several may bind a port, but only one listen on it
         except OSError:
             continue
         return port

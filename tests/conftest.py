@@ -1,7 +1,63 @@
-"""What every test shares."""
+"""The world the tests run in: one devstack for the session, and a database with the schema for each test."""
 
-from hypothesis import settings
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
-# No test is timed: a busy machine is no reason to fail. `print_blob` lets a find of one machine be replayed on another.
-settings.register_profile("here", deadline=None, print_blob=True)
-settings.load_profile("here")
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from devstack.stack import Devstack
+from store.schema import migrate
+
+TEMPLATE = "followup_template"
+
+
+@pytest.fixture(scope="session")
+async def stack() -> AsyncIterator[Devstack]:
+    """A devstack that leaves the usual ports to a `make run` beside it. Whoever takes a part down takes it up again."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Devstack(Path(folder), durable=False, in_memory=True, usual_ports=False) as running:
+            yield running
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder for a devstack of one's own. Not pytest's: it closes those to the user that root runs PostgreSQL as."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def temporal_address(stack: Devstack) -> str:
+    """Where Temporal answers, as host:port."""
+    return stack.temporal.address
+
+
+@pytest.fixture(scope="session")
+async def client(temporal_address: str) -> Client:
+    """A client as the application's processes have it."""
+    return await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+
+
+@pytest.fixture(scope="session")
+async def template_database(stack: Devstack) -> str:
+    """A database with the schema, made once by the real migrations, to be copied."""
+    await migrate(await stack.postgres.create_database(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+async def database_url(stack: Devstack, template_database: str) -> AsyncIterator[str]:
+    """A database with the schema and no rows, for this test alone."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield await stack.postgres.create_database(name, template=template_database)
+    await stack.postgres.drop_database(name)
+
+
+def pytest_unconfigure() -> None:
+    """Give the Temporal SDK's threads time to rest: at once, the interpreter's end now and then aborts (SIGABRT)."""
+    time.sleep(0.5)
