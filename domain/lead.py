@@ -63,7 +63,7 @@ class Lead(BaseModel):
     @classmethod
     def _variables(cls, variables: dict[str, str]) -> dict[str, str]:
         for variable, text in variables.items():
-            _check_variable_name(variable)
+            check_variable_name(variable)
             if len(text) > _LONGEST_VARIABLE:
                 raise ValueError(f"{variable} is longer than {_LONGEST_VARIABLE} characters: shorten it")
             if any(character == "\x00" or unicodedata.category(character) == "Cs" for character in text):
@@ -85,7 +85,8 @@ def _safe_in_a_header(text: str) -> str:
     return text
 
 
-def _check_variable_name(variable: str) -> None:
+def check_variable_name(variable: str) -> None:
+    """Raise ValueError, with the remedy, for a name that no variable may have."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,59}", variable):
         raise ValueError(f"{variable[:60]!r} can't be a variable: use letters, digits and '_', such as company_name")
     if variable in RESERVED_VARIABLES:

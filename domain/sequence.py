@@ -69,7 +69,9 @@ class Window(BaseModel):
     @field_validator("holidays")
     @classmethod
     def _holidays(cls, code: str | None) -> str | None:
-        if code is None or re.fullmatch(r"[A-Z]{2}(?:-[A-Z0-9]{1,6})?", code):
+        if code is None or code == "none":
+            return None
+        if re.fullmatch(r"[A-Z]{2}(?:-[A-Z0-9]{1,6})?", code):
             return code
         raise ValueError(f"{code!r} is not a calendar: write a country such as US, or a part of one such as DE-BY")
 

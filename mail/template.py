@@ -105,8 +105,9 @@ def render_step(sequence: Sequence, order: int, lead: Lead) -> Rendered:
         **lead.variables,
         "lead_id": lead.lead_id,
         "email": lead.email,
-        "name": lead.name,
         "timezone": lead.timezone,
+        # no name is a missing variable: better an error, or a default, than "Hello ,"
+        **({"name": lead.name} if lead.name.strip() else {}),
     }
     subject = _field(1, "subject", sequence.step(1).subject or "", variables).strip()
     body = _field(order, "body", sequence.step(order).body, variables)

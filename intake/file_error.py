@@ -1,0 +1,36 @@
+"""What is wrong with a file of sequences or leads."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class FileError(Exception):
+    """A file can't be used. Each of `problems` is one line for people: `FILE:LINE: field: what is wrong; remedy`."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+def require_utf8(path: Path, *, most_bytes: int | None = None, longest_line: int = 1_000_000) -> None:
+    """Require a readable, not empty file of UTF-8, however large, before anything of it is used. Raises FileError."""
+    try:
+        with path.open("rb") as file:
+            lines = enumerate(iter(lambda: file.readline(longest_line + 1), b""), start=1)
+            total = sum(_checked(path, number, line, longest_line) for number, line in lines)
+    except OSError as error:
+        raise FileError([f"{path}: can't be read ({error.strerror}); check the name and its permissions"]) from None
+    if not total:
+        raise FileError([f"{path}: is empty; check that it was saved"])
+    if most_bytes is not None and total > most_bytes:
+        raise FileError([f"{path}: is larger than {most_bytes} bytes; shorten it"])
+
+
+def _checked(path: Path, number: int, line: bytes, longest_line: int) -> int:
+    if len(line) > longest_line:
+        raise FileError([f"{path}:{number}: the line is longer than {longest_line} bytes; part it, or check the file"])
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        raise FileError([f"{path}:{number}: is not UTF-8; save the file as UTF-8"]) from None
+    return len(line)
