@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.recording import At, go_on, mark_unknown, standing, stop
+from activities.recording import At, go_on, mark_unknown, pause, standing, stop
 from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Unknown
-from domain.step import DecisionRefused, Held, Paused, Ready, Settled, SettleStep, StepDone, Stopped
+from domain.step import DecisionRefused, Held, Paused, PauseFollowUp, Ready, Settled, SettleStep, StepDone, Stopped
 from store.drafts import StepFacts, StoredDraft, read_facts, record_state
 from store.instances import set_status
 from store.leads import lock_lead
@@ -36,7 +36,7 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
     if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
         return standing(at, facts)
     if call.decision is Decision.STOP:
-        return await _stop(at, facts)
+        return await _stop(at, facts, call.reason)
     return await _settle_still(at, facts, call.decision)
 
 
@@ -50,13 +50,13 @@ async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str)
     return await mark_unknown(at, draft, Unknown(code="worker-lost"))
 
 
-async def _stop(at: At, facts: StepFacts) -> Stopped:
+async def _stop(at: At, facts: StepFacts, reason: Reason) -> Stopped:
     draft = facts.draft
     if draft is not None and draft.state is DraftState.UNKNOWN:
         why = f"stopped by {at.by} with its outcome unknown"
         await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=why)
         await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
-    return await stop(at, Reason.OPERATOR)
+    return await stop(at, reason)
 
 
 async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> Settled:
@@ -84,7 +84,8 @@ async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, d
             await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=f"skipped by {at.by}")
         return await _go_on_resumed(at, DraftState.SKIPPED, facts)
     return DecisionRefused(
-        sentence=f"step {at.step} was surely not sent yet, so {decision} says nothing about it: resume, skip or stop are possible"
+        sentence=f"step {at.step} was surely not sent yet, so {decision} says nothing about it: "
+        "resume, skip or stop are possible"
     )
 
 
@@ -107,6 +108,18 @@ async def _settle_unknown(at: At, draft: StoredDraft, facts: StepFacts, decision
     await record_state(at.connection, draft, state, by=at.by, why=why)
     await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
     return await _go_on_resumed(at, state, facts)
+
+
+async def pause_for(connection: AsyncConnection, call: PauseFollowUp) -> Settled:
+    """Pause an instance because somebody says so; one that has ended stays as it is."""
+    locked = await lock_lead(connection, call.instance_id)
+    if locked is None:
+        return Stopped(reason=Reason.NOT_ENROLLED)
+    at = At(connection, locked, call.step, call.by)
+    facts = await read_facts(connection, locked, call.step)
+    if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED, InstanceStatus.PAUSED):
+        return standing(at, facts)
+    return await pause(at, Paused(reason=call.reason))
 
 
 async def _go_on_resumed(at: At, state: DraftState, facts: StepFacts) -> StepDone:

@@ -14,7 +14,7 @@ from temporalio import activity
 
 from activities.claiming import LEASE, claim_step, hold_for_thread, thread_was_busy
 from activities.recording import record
-from activities.settling import FRESH, settle
+from activities.settling import FRESH, pause_for, settle
 from activities.signals import signal_pause, signal_resume
 from activities.uninterrupted import uninterrupted
 from domain.instance import Reason
@@ -23,6 +23,7 @@ from domain.step import (
     DecisionRefused,
     DeliverStep,
     Held,
+    PauseFollowUp,
     Ready,
     Recorded,
     RecordOutcome,
@@ -70,6 +71,12 @@ class StepActivities:
         run = activity.info().workflow_run_id or ""
         async with self._engine.begin() as connection:
             return await settle(connection, call, run, self._identity)
+
+    @activity.defn
+    async def pause_follow_up(self, call: PauseFollowUp) -> Settled:
+        """Send nothing of an instance until it is resumed."""
+        async with self._engine.begin() as connection:
+            return await pause_for(connection, call)
 
     @activity.defn
     async def record_outcome(self, call: RecordOutcome) -> Recorded:

@@ -8,6 +8,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from domain.instance import Reason
 
 PAUSE, RESUME, STOP = "pause", "resume", "stop"
+# What the Web UI's dialogs say beside each.
+PAUSE_HELP = 'Send nothing until resumed. Input: none, or {"by": "you"}.'
+RESUME_HELP = (
+    'Go on. Input: none, or a decision ("sent", "not_sent", "skip", "stop"), or {"decision": "sent", "by": "you"}. '
+    "No input on an unknown send means sent. Never write names or addresses here."
+)
+STOP_HELP = 'End this follow-up; nothing more is sent. Input: none, or {"by": "you"}.'
 
 
 class Decision(StrEnum):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.command import Decision
 from domain.draft import DraftState
-from domain.instance import Reason
+from domain.instance import InstanceStatus, Reason
 from domain.outcome import Outcome
 
 
@@ -37,6 +37,7 @@ class SettleStep(_Message):
     instance_id: str
     step: int
     decision: Decision | None = None
+    reason: Reason = Reason.OPERATOR  # of a stop
     by: str = ""
 
 
@@ -53,16 +54,16 @@ class PauseFollowUp(_Message):
     """Send nothing of this instance until it is resumed."""
 
     instance_id: str
+    step: int
     reason: Reason
     by: str
 
 
-class StopFollowUp(_Message):
-    """End this instance; what is pending is never sent."""
+class Ending(_Message):
+    """The result of the workflow."""
 
-    instance_id: str
+    status: InstanceStatus
     reason: Reason
-    by: str
 
 
 class StepDone(_Message):

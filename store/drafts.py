@@ -77,7 +77,7 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
         .outerjoin(wanted, and_(wanted.instance_id == Instance.id, wanted.id == _id(locked, step)))
         .where(Instance.id == locked.instance_id)
     )
-    row = (await connection.execute(statement)).one()._mapping
+    row = (await connection.execute(statement)).mappings().one()
     stored = {name: row[f"draft_{name}"] for name in StoredDraft._fields}
     return StepFacts(
         status=InstanceStatus(row["status"]),
@@ -118,7 +118,7 @@ async def insert_draft(
         thread_id=locked.thread_id,
         recipient=locked.lead.email,
         **draft._asdict(),
-        by=by,
+        who=by,
         why="rendered and frozen",
     )
     await connection.execute(statement.on_conflict_do_nothing(index_elements=["instance_id", "step", "channel"]))
@@ -136,7 +136,7 @@ class Claim(NamedTuple):
 
 
 async def claim_draft(connection: AsyncConnection, draft_id: str, claim: Claim) -> bool:
-    """I2: take `pending -> sending`; False when somebody else has. Raises IntegrityError when the thread is busy (I5)."""
+    """I2: take `pending -> sending`; False when somebody else has. IntegrityError: the thread is busy (I5)."""
     overdue = claim.lease + claim.send_timeout
     statement = (
         update(Draft)
@@ -147,7 +147,7 @@ async def claim_draft(connection: AsyncConnection, draft_id: str, claim: Claim) 
             claim_run=claim.run,
             claimed_at=func.clock_timestamp(),
             overdue_at=func.clock_timestamp() + bindparam("overdue", overdue, type_=Interval),
-            by=claim.by,
+            who=claim.by,
             why="claimed",
         )
     )
@@ -177,7 +177,7 @@ async def record_state(
     Raises RuntimeError when the draft is not as it was read; the lead's lock makes that impossible.
     """
     released = to is DraftState.PENDING
-    values: dict[str, object] = {"state": to, "by": by, "why": why}
+    values: dict[str, object] = {"state": to, "who": by, "why": why}
     values |= {"code": code} if code is not None else {}
     values |= {"reply": reply} if reply is not None else {}
     values |= {"sent_at": func.clock_timestamp()} if to is DraftState.SENT else {}
@@ -194,4 +194,4 @@ async def stop_pending(connection: AsyncConnection, instance_id: str, by: str, w
     """Take every draft that was not claimed yet out of reach of a claim."""
     waiting = (DraftState.PENDING, DraftState.AWAITING_APPROVAL)
     statement = update(Draft).where(Draft.instance_id == instance_id, Draft.state.in_(waiting))
-    await connection.execute(statement.values(state=DraftState.STOPPED, by=by, why=why))
+    await connection.execute(statement.values(state=DraftState.STOPPED, who=by, why=why))

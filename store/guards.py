@@ -37,8 +37,8 @@ BEGIN
   ELSIF NEW.state NOT IN ('pending', 'awaiting_approval') THEN
     RAISE EXCEPTION 'draft %: begins as %', NEW.id, NEW.state USING ERRCODE = 'check_violation';
   END IF;
-  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, by, why)
-  VALUES (NEW.instance_id, NEW.step, 'draft', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.by, NEW.why);
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why)
+  VALUES (NEW.instance_id, NEW.step, 'draft', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.who, NEW.why);
   RETURN NEW;
 END $$""",
     "guard_instance": f"""
@@ -52,8 +52,8 @@ BEGIN
       RAISE EXCEPTION 'instance %: % is final', OLD.id, OLD.status USING ERRCODE = 'check_violation';
     END IF;
   END IF;
-  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, by, why)
-  VALUES (NEW.id, NEW.step, 'instance', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.by, NEW.why);
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why)
+  VALUES (NEW.id, NEW.step, 'instance', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.who, NEW.why);
   RETURN NEW;
 END $$""",
     "guard_task": """
@@ -62,8 +62,8 @@ BEGIN
   IF TG_OP = 'UPDATE' AND NEW.state = OLD.state THEN
     RETURN NEW;
   END IF;
-  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, by, why)
-  VALUES (NEW.instance_id, NEW.step, 'task', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.by, NEW.why);
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why)
+  VALUES (NEW.instance_id, NEW.step, 'task', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.who, NEW.why);
   RETURN NEW;
 END $$""",
     "guard_kept": """

@@ -27,7 +27,7 @@ async def set_status(
 ) -> None:
     """Say what an instance does now and why. A final status stays as it is."""
     statement = update(Instance).where(Instance.id == instance_id, Instance.status.not_in(_FINAL))
-    await connection.execute(statement.values(status=status, reason=reason, by=by, why=why, until=until))
+    await connection.execute(statement.values(status=status, reason=reason, who=by, why=why, until=until))
 
 
 async def advance(connection: AsyncConnection, instance_id: str, step: int, due_at: datetime, by: str) -> None:
@@ -35,7 +35,12 @@ async def advance(connection: AsyncConnection, instance_id: str, step: int, due_
     statement = update(Instance).where(Instance.id == instance_id, Instance.step < step, Instance.status.not_in(_FINAL))
     await connection.execute(
         statement.values(
-            step=step, status=InstanceStatus.ACTIVE, reason=Reason.NONE, until=due_at, by=by, why=f"step {step} is next"
+            step=step,
+            status=InstanceStatus.ACTIVE,
+            reason=Reason.NONE,
+            until=due_at,
+            who=by,
+            why=f"step {step} is next",
         )
     )
 
@@ -90,7 +95,7 @@ async def enroll(
             "thread_id": one.instance_id,
             "steps": one.steps,
             "until": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, literal(one.wait_seconds)),
-            "by": by,
+            "who": by,
             "why": "enrolled",
         }
         for one in sorted(wanted)

@@ -86,5 +86,5 @@ async def save_leads(connection: AsyncConnection, workspace: str, leads: Sequenc
 
 async def suppress(connection: AsyncConnection, workspace: str, address: str, by: str, why: str) -> None:
     """Never send to this address again; keeps the first reason when it is suppressed already."""
-    statement = insert(Suppression).values(workspace=workspace, address=address.lower(), by=by, why=why)
+    statement = insert(Suppression).values(workspace=workspace, address=address.lower(), who=by, why=why)
     await connection.execute(statement.on_conflict_do_nothing())

@@ -17,7 +17,7 @@ class Entry(NamedTuple):
     subject: str
     from_state: str | None
     to_state: str
-    by: str
+    who: str
     why: str
 
 
@@ -33,6 +33,6 @@ async def add_note(
 ) -> None:
     """Keep an operator's words, in the order they were said. `what` is the decision they were said with."""
     statement = insert(LedgerEntry).values(
-        instance_id=instance_id, step=step, subject="note", to_state=what, by=by, why=why
+        instance_id=instance_id, step=step, subject="note", to_state=what, who=by, why=why
     )
     await connection.execute(statement)

@@ -1,6 +1,6 @@
 """The tables, typed. What a value means is said in `domain`; here stands what may never be otherwise.
 
-Who (`by`) and why (`why`) are columns of every row that has a state: the triggers of `store.guards` copy them into
+Who (`who`) and why (`why`) are columns of every row that has a state: the triggers of `store.guards` copy them into
 the ledger, so a change that does not say them can't be made, not even by hand.
 """
 
@@ -97,7 +97,7 @@ class Instance(Base):
     step: Mapped[int] = mapped_column(server_default="1")  # the order of the current step
     steps: Mapped[int]
     until: Mapped[datetime | None]  # what it waits for: the step's due instant, or the end of a hold
-    by: Mapped[str]
+    who: Mapped[str]
     why: Mapped[str]
     enrolled_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]  # when Temporal confirmed the workflow; until then enrolling again starts it
@@ -143,7 +143,7 @@ class Draft(Base):
     sent_at: Mapped[datetime | None]
     code: Mapped[str] = mapped_column(server_default="")  # of the last outcome
     reply: Mapped[str] = mapped_column(server_default="")  # the provider's words to it
-    by: Mapped[str]
+    who: Mapped[str]
     why: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -176,7 +176,7 @@ class Task(Base):
     step: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(server_default=TaskState.OPEN)
-    by: Mapped[str]
+    who: Mapped[str]
     why: Mapped[str]
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -195,7 +195,7 @@ class Suppression(Base):
 
     workspace: Mapped[str] = mapped_column(primary_key=True)
     address: Mapped[str] = mapped_column(primary_key=True)  # lower case
-    by: Mapped[str]
+    who: Mapped[str]
     why: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -212,7 +212,7 @@ class LedgerEntry(Base):
     subject: Mapped[str]  # draft, task, instance, or note
     from_state: Mapped[str | None]  # None: it came into being
     to_state: Mapped[str]
-    by: Mapped[str]
+    who: Mapped[str]
     why: Mapped[str]
 
     __table_args__ = (Index("ix_ledger_instance", "instance_id", "id"),)

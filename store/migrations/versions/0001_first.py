@@ -33,8 +33,8 @@ BEGIN
   ELSIF NEW.state NOT IN ('pending', 'awaiting_approval') THEN
     RAISE EXCEPTION 'draft %: begins as %', NEW.id, NEW.state USING ERRCODE = 'check_violation';
   END IF;
-  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, by, why)
-  VALUES (NEW.instance_id, NEW.step, 'draft', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.by, NEW.why);
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why)
+  VALUES (NEW.instance_id, NEW.step, 'draft', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.who, NEW.why);
   RETURN NEW;
 END $$""",
     """CREATE FUNCTION guard_instance() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -47,8 +47,8 @@ BEGIN
       RAISE EXCEPTION 'instance %: % is final', OLD.id, OLD.status USING ERRCODE = 'check_violation';
     END IF;
   END IF;
-  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, by, why)
-  VALUES (NEW.id, NEW.step, 'instance', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.by, NEW.why);
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why)
+  VALUES (NEW.id, NEW.step, 'instance', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.who, NEW.why);
   RETURN NEW;
 END $$""",
     """CREATE FUNCTION guard_task() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -56,8 +56,8 @@ BEGIN
   IF TG_OP = 'UPDATE' AND NEW.state = OLD.state THEN
     RETURN NEW;
   END IF;
-  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, by, why)
-  VALUES (NEW.instance_id, NEW.step, 'task', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.by, NEW.why);
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why)
+  VALUES (NEW.instance_id, NEW.step, 'task', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.who, NEW.why);
   RETURN NEW;
 END $$""",
     """CREATE FUNCTION guard_kept() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -95,7 +95,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("from_state", sa.Text(), nullable=True),
         sa.Column("to_state", sa.Text(), nullable=False),
-        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger")),
     )
@@ -113,7 +113,7 @@ def upgrade() -> None:
         "suppressions",
         sa.Column("workspace", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
-        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("workspace", "address", name=op.f("pk_suppressions")),
@@ -131,7 +131,7 @@ def upgrade() -> None:
         sa.Column("step", sa.Integer(), server_default="1", nullable=False),
         sa.Column("steps", sa.Integer(), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("enrolled_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
@@ -177,7 +177,7 @@ def upgrade() -> None:
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("code", sa.Text(), server_default="", nullable=False),
         sa.Column("reply", sa.Text(), server_default="", nullable=False),
-        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
@@ -208,7 +208,7 @@ def upgrade() -> None:
         sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), server_default="open", nullable=False),
-        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("who", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("kind IN ('settle_outcome')", name=op.f("ck_tasks_kind_known")),

@@ -1,0 +1,14 @@
+"""The scene of a test."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client
+
+from tests.scene import Scene, open_scene
+
+
+@pytest.fixture
+async def scene(client: Client, database_url: str) -> AsyncIterator[Scene]:
+    async with open_scene(client, database_url) as opened:
+        yield opened

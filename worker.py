@@ -1,0 +1,115 @@
+"""The worker: settings -> engine, provider -> activities -> Worker.run(), until SIGTERM or SIGINT, then a drain."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from datetime import timedelta
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.steps import StepActivities
+from connect import UnreachableError, check_search_attributes, connect_temporal
+from providers.choose import open_provider
+from providers.provider import Provider
+from settings import Settings, SettingsError, read_settings
+from store.engine import open_engine
+from store.schema import SchemaError, check_schema
+from workflows.follow_up import FollowUpWorkflow
+
+_log = logging.getLogger("worker")
+_TRY_AGAIN = timedelta(seconds=2)
+# Connecting, claiming and recording around the provider's answer.
+_AROUND_A_SEND = timedelta(seconds=90)
+
+
+def make_worker(client: Client, engine: AsyncEngine, provider: Provider, settings: Settings) -> Worker:
+    """Build the worker of this process."""
+    identity = f"worker-{os.getpid()}@{socket.gethostname()}"
+    steps = StepActivities(engine, provider, settings.sender_address, settings.send_timeout, identity)
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[FollowUpWorkflow],
+        activities=[steps.deliver_step, steps.settle_step, steps.pause_follow_up, steps.record_outcome],
+        identity=identity,
+        max_concurrent_activities=settings.concurrent_steps,
+        # a begun send is finished and recorded: no sooner does the worker let go
+        graceful_shutdown_timeout=settings.send_timeout + _AROUND_A_SEND,
+    )
+
+
+async def run() -> None:
+    """Run a worker until it is told to stop. Raises SettingsError, SchemaError, UnreachableError."""
+    settings = read_settings()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    started = asyncio.create_task(_start(settings))
+    await asyncio.wait({started, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    if not started.done():
+        return
+    client, engine, provider = started.result()
+    worker = make_worker(client, engine, provider, settings)
+    try:
+        async with worker:
+            _log.info("ready: task queue %s, provider %s", settings.task_queue, provider.name)
+            await stopping.wait()
+            _log.info("draining: no new step is begun, what was begun is finished")
+    finally:
+        await provider.close()
+        await engine.dispose()
+    _log.info("stopped")
+
+
+async def _start(settings: Settings) -> tuple[Client, AsyncEngine, Provider]:
+    provider = open_provider(settings.provider, settings.smtp_url.get_secret_value(), settings.send_timeout)
+    await _wait_for_schema(settings.database_url.get_secret_value())
+    client = await _wait_for_temporal()
+    return client, open_engine(settings.database_url.get_secret_value(), settings.concurrent_steps), provider
+
+
+async def _wait_for_schema(database_url: str) -> None:
+    while True:
+        try:
+            return await check_schema(database_url)
+        except DBAPIError as error:
+            _log.warning("PostgreSQL can't be reached, trying again: %s", str(error.orig).splitlines()[0])
+        await asyncio.sleep(_TRY_AGAIN.total_seconds())
+
+
+async def _wait_for_temporal() -> Client:
+    while True:
+        try:
+            client = await connect_temporal()
+            await check_search_attributes(client)
+        except UnreachableError as error:
+            _log.warning("%s; trying again", error)
+        else:
+            return client
+        await asyncio.sleep(_TRY_AGAIN.total_seconds())
+
+
+def main() -> int:
+    """Run the worker; returns the exit code."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    try:
+        asyncio.run(run())
+    except (SettingsError, SchemaError) as error:
+        for sentence in str(error).splitlines():
+            sys.stderr.write(f"worker: {sentence}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # the SDK's runtime threads abort a Python that finalises under them; everything is done and written by now
+    os._exit(code)

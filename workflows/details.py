@@ -1,0 +1,102 @@
+"""What the Web UI shows of a follow-up, in markdown: each step, what it waits for, and when paused how to go on."""
+
+from datetime import datetime
+
+from domain.draft import DraftKey, draft_id, message_id
+from domain.instance import InstanceStatus, Reason
+from workflows.progress import Progress
+
+_WHAT_HAPPENED = {
+    Reason.SEND_OUTCOME_UNKNOWN: "The message **may have been sent**: the provider was reached, and its answer was "
+    "lost. It is not sent again by itself.",
+    Reason.REFUSED_MESSAGE: "The provider refused this message for what it is. It was not sent and never will be.",
+    Reason.REFUSED_CONFIGURATION: "The provider refused **us** (credentials, sender, policy). The message was not "
+    "sent. Mend the configuration, then resume: the same message is tried again.",
+    Reason.EXPIRED: "The step fell due too long ago to be sent without a person's word. Resume sends it now.",
+    Reason.STEP_FAILED: "Delivering failed several times by our own fault; nothing was sent. See the worker's log.",
+    Reason.UNRENDERABLE: "The lead's data no longer fill the template; nothing was sent. Mend them, then resume.",
+    Reason.OPERATOR: "An operator paused it. Resume goes on where it stopped.",
+}
+_DECISIONS = {
+    Reason.SEND_OUTCOME_UNKNOWN: ("sent", "not_sent", "skip", "stop"),
+    Reason.REFUSED_MESSAGE: ("skip", "stop"),
+}
+_MEANINGS = {
+    "resume": "go on",
+    "sent": "it did go out: go on with the next step (a plain resume means this)",
+    "not_sent": "it surely did not: the same message is sent now",
+    "skip": "go on without this step",
+    "stop": "end the follow-up",
+}
+
+
+def details(at: Progress, misunderstood: str) -> str:
+    """Write the page of a follow-up."""
+    parts = [_headline(at), _steps(at)]
+    if misunderstood:
+        parts.append(f"> Not done: {misunderstood}")
+    if at.paused:
+        parts += [_why_paused(at), _how_to_resume(at)]
+    return "\n\n".join(parts)
+
+
+def _headline(at: Progress) -> str:
+    where = f"step {at.step} of {at.follow_up.steps}"
+    reason = "" if at.reason is Reason.NONE else f" ({at.reason})"
+    return f"**{at.status}**{reason}, {where}"
+
+
+def _steps(at: Progress) -> str:
+    lines = ["| step | state |", "| --- | --- |"]
+    lines += [f"| {order} | {state} |" for order, state in enumerate(at.behind, start=1)]
+    if not at.over:
+        lines.append(f"| {at.step} | {_waits_for(at)} |")
+    ahead = range(max(at.step, len(at.behind)) + 1, at.follow_up.steps + 1)
+    lines += [f"| {order} | {'stopped' if at.over else 'to come'} |" for order in ahead]
+    return "\n".join(lines)
+
+
+def _waits_for(at: Progress) -> str:
+    match at.status:
+        case InstanceStatus.PAUSED:
+            return f"waits for a person: {at.reason}"
+        case InstanceStatus.HELD:
+            return f"held until {_instant(at.until)}: {at.reason}"
+        case _:
+            return f"due {_instant(at.until)}"
+
+
+def _why_paused(at: Progress) -> str:
+    sentence = _WHAT_HAPPENED.get(at.reason, "It waits for a person.")
+    code = f" Code: `{at.code}`." if at.code else ""
+    if at.reason is not Reason.SEND_OUTCOME_UNKNOWN:
+        return f"### Why it is paused\n{sentence}{code}"
+    message = message_id(draft_id(DraftKey(at.follow_up.instance_id, at.step)), "")[:-1]
+    places = "the Sent folder, the provider's log, or the recipient's reply"
+    look = f"Look for the Message-ID that begins `{message}` in {places}."
+    return f"### Why it is paused\n{sentence}{code}\n\n### What to look for\n{look}"
+
+
+def _how_to_resume(at: Progress) -> str:
+    decisions = _DECISIONS.get(at.reason, ("resume", "skip", "stop"))
+    rows = [f"| {_command(at, one)} | `{_input(one)}` | {_MEANINGS[one]}{_from(at, one)} |" for one in decisions]
+    head = "### How to go on\n| in a shell | here: signal or update `resume`, input | meaning |\n| --- | --- | --- |"
+    return "\n".join([head, *rows])
+
+
+def _command(at: Progress, decision: str) -> str:
+    option = "" if decision == "resume" else f" --decision {decision}"
+    return f"`followup resume '{at.follow_up.instance_id}'{option} --note '…'`"
+
+
+def _input(decision: str) -> str:
+    return "(none)" if decision == "resume" else f'"{decision}"'
+
+
+def _from(at: Progress, decision: str) -> str:
+    early = decision == "not_sent" and at.not_sent_from is not None
+    return f"; accepted from {_instant(at.not_sent_from)}" if early and at.not_sent_from else ""
+
+
+def _instant(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"

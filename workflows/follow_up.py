@@ -1,0 +1,189 @@
+"""The follow-up: wait until a step is due, deliver it, take in the answer, go on. All of it happens in one loop."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.steps import StepActivities
+    from activities.uninterrupted import HEARTBEAT_TIMEOUT
+    from domain.command import Command, Decision, Pause, Resume, Stop
+    from domain.instance import WORKFLOW_TYPE, Reason
+    from domain.schedule import back_off
+    from domain.step import (
+        DecisionRefused,
+        DeliverStep,
+        Ending,
+        FollowUp,
+        Held,
+        PauseFollowUp,
+        Ready,
+        RecordOutcome,
+        Settled,
+        SettleStep,
+        Unrecorded,
+    )
+    from workflows.details import details
+    from workflows.inbox import Asked, Inbox
+    from workflows.progress import Progress
+    from workflows.search_attributes import REASON, STATUS
+
+# Longer than the longest send time-out (an hour) and all around it; the heartbeat notices a dead worker long before.
+_DELIVER_AT_MOST = timedelta(hours=2)
+_STORE_AT_MOST = timedelta(minutes=1)
+_ONCE = RetryPolicy(maximum_attempts=1)
+# For ever: what these do is read or recorded truth, and the step waits for it.
+_UNTIL_DONE = RetryPolicy(maximum_interval=timedelta(minutes=1))
+# An activity that fails so often in a row fails by its own fault; a person should look.
+_FAILURES_BEFORE_PAUSE = 5
+
+
+@workflow.defn(name=WORKFLOW_TYPE)
+class FollowUpWorkflow(Inbox):
+    """One follow-up instance. What is said to it lies in the inbox; `run` obeys it in turn."""
+
+    @workflow.init
+    def __init__(self, follow_up: FollowUp) -> None:
+        super().__init__()
+        self._id = follow_up.instance_id
+        self._at = Progress(follow_up)
+        self._failures = 0
+        self._cancelled = False
+        self.show()
+
+    @workflow.run
+    async def run(self, follow_up: FollowUp) -> Ending:  # noqa: ARG002  # `__init__` took it
+        while not self._at.over:
+            try:
+                self._heed_cancellation()
+                await self._turn()
+            except asyncio.CancelledError:
+                if self._cancelled or workflow.cancellation_reason() is None:
+                    raise  # the worker lets go of this run; nobody asked to cancel
+        for asked in self.inbox:
+            self.answer(asked, self.objection(asked.command) or "", refused=True)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return Ending(status=self._at.status, reason=self._at.reason)
+
+    def _heed_cancellation(self) -> None:
+        """Take a cancellation for a stop by an operator: a follow-up ends counted, not broken off."""
+        if not self._cancelled and workflow.cancellation_reason() is not None:
+            self._cancelled = True
+            self.inbox.append(Asked(Stop(by="cancellation")))
+
+    async def _turn(self) -> None:
+        if self.inbox:
+            await self._obey(self.inbox.popleft())
+        elif self._at.paused:
+            await workflow.wait_condition(lambda: bool(self.inbox))
+        elif self._at.until > workflow.now():
+            await self._sleep()
+        else:
+            await self._deliver()
+
+    async def _sleep(self) -> None:
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self.inbox), timeout=self._at.until - workflow.now(), timeout_summary=self._summary()
+            )
+        except TimeoutError:
+            return
+
+    async def _deliver(self) -> None:
+        call = DeliverStep(instance_id=self._id, step=self._at.step, due_at=self._at.due_at)
+        try:
+            result = await workflow.execute_activity_method(
+                StepActivities.deliver_step,
+                call,
+                start_to_close_timeout=_DELIVER_AT_MOST,
+                heartbeat_timeout=HEARTBEAT_TIMEOUT,
+                retry_policy=_ONCE,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+                summary=self._summary(),
+            )
+        except ActivityError:
+            await self._after_failure()
+            return
+        self._failures = 0
+        self._apply(await self._record(result) if isinstance(result, Unrecorded) else result)
+
+    async def _record(self, unrecorded: Unrecorded) -> Settled:
+        return await workflow.execute_activity_method(
+            StepActivities.record_outcome,
+            RecordOutcome(instance_id=self._id, step=self._at.step, token=unrecorded.token, outcome=unrecorded.outcome),
+            start_to_close_timeout=_STORE_AT_MOST,
+            retry_policy=_UNTIL_DONE,
+            summary=self._summary(),
+        )
+
+    async def _after_failure(self) -> None:
+        """The attempt is gone without an answer: only the store knows how far it came."""
+        due_at = self._at.due_at
+        self._failures += 1
+        result = await self._settle(None, by="")
+        if isinstance(result, Ready) and self._failures >= _FAILURES_BEFORE_PAUSE:
+            self._failures = 0
+            result = await self._pause(Reason.STEP_FAILED, by="")
+        self._apply(result)
+        if isinstance(result, Ready):
+            self._at.due_at = due_at
+            self._at.until += back_off(self._failures) if self._failures > 1 else timedelta(0)
+
+    async def _settle(self, decision: Decision | None, *, by: str, reason: Reason = Reason.OPERATOR) -> Settled:
+        call = SettleStep(instance_id=self._id, step=self._at.step, decision=decision, reason=reason, by=by)
+        while True:
+            result = await workflow.execute_activity_method(
+                StepActivities.settle_step,
+                call,
+                start_to_close_timeout=_STORE_AT_MOST,
+                retry_policy=_UNTIL_DONE,
+                summary=self._summary(),
+            )
+            if not isinstance(result, Held):
+                return result
+            await workflow.sleep(max(result.until - workflow.now(), timedelta(0)), summary=self._summary())
+
+    async def _pause(self, reason: Reason, *, by: str) -> Settled:
+        return await workflow.execute_activity_method(
+            StepActivities.pause_follow_up,
+            PauseFollowUp(instance_id=self._id, step=self._at.step, reason=reason, by=by or "workflow"),
+            start_to_close_timeout=_STORE_AT_MOST,
+            retry_policy=_UNTIL_DONE,
+        )
+
+    async def _obey(self, asked: Asked) -> None:
+        objection = self.objection(asked.command)
+        if objection is not None:
+            self.answer(asked, objection, refused=True)
+            return
+        match asked.command:
+            case Pause(reason=reason, by=by):
+                result = await self._pause(reason, by=by)
+            case Resume(decision=decision, by=by):
+                result = await self._settle(decision, by=by)
+            case Stop(reason=reason, by=by):
+                result = await self._settle(Decision.STOP, reason=reason, by=by)
+        self._apply(result)
+        if isinstance(result, DecisionRefused):
+            self.answer(asked, result.sentence, refused=True)
+        else:
+            self.answer(asked, f"step {self._at.step} of {self._at.follow_up.steps}: {self._at.status}")
+
+    def _apply(self, result: Settled) -> None:
+        before = self._at.status, self._at.reason
+        self._at.apply(result, workflow.now())
+        if (self._at.status, self._at.reason) != before:
+            workflow.upsert_search_attributes([STATUS.value_set(self._at.status), REASON.value_set(self._at.reason)])
+        self.show()
+
+    def objection(self, command: Command) -> str | None:
+        return self._at.objection(command, workflow.now())
+
+    def show(self) -> None:
+        workflow.set_current_details(details(self._at, self.misunderstood))
+
+    def _summary(self) -> str:
+        return f"step {self._at.step} of {self._at.follow_up.steps}"

@@ -1,0 +1,86 @@
+"""What a follow-up knows of itself between two turns, and what may be asked of it then."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.command import Command, Decision, Pause, Resume
+from domain.draft import DraftState
+from domain.instance import InstanceStatus, Reason
+from domain.step import DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
+
+
+@dataclass
+class Progress:
+    """Where the follow-up stands. `due_at` is when the step fell due, `until` what it sleeps for; both UTC."""
+
+    follow_up: FollowUp
+    step: int = 1
+    status: InstanceStatus = InstanceStatus.ACTIVE
+    reason: Reason = Reason.NONE
+    due_at: datetime = field(init=False)
+    until: datetime = field(init=False)
+    code: str = ""
+    not_sent_from: datetime | None = None
+    behind: list[DraftState] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.due_at = self.until = self.follow_up.first_due_at
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will happen."""
+        return self.status in (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
+
+    @property
+    def paused(self) -> bool:
+        """Only a person, or evidence, moves it on."""
+        return self.status is InstanceStatus.PAUSED
+
+    def apply(self, result: Settled, now: datetime) -> None:
+        """Take in what a step was answered."""
+        match result:
+            case StepDone():
+                self._go_on(result)
+            case Held():
+                self._become(InstanceStatus.HELD, result.reason)
+                self.until = result.until
+            case Paused():
+                self._become(InstanceStatus.PAUSED, result.reason)
+                self.code, self.not_sent_from = result.code, result.not_sent_from
+            case Stopped():
+                self._become(InstanceStatus.STOPPED, result.reason)
+            case Ready():
+                self._become(InstanceStatus.ACTIVE, Reason.NONE)
+                self.due_at = self.until = now
+            case DecisionRefused():
+                pass
+
+    def _go_on(self, done: StepDone) -> None:
+        self.behind.append(done.state)
+        if done.next_due_at is None:
+            self._become(InstanceStatus.COMPLETED, Reason.NONE)
+            return
+        self._become(InstanceStatus.ACTIVE, Reason.NONE)
+        self.step += 1
+        self.due_at = self.until = done.next_due_at
+
+    def _become(self, status: InstanceStatus, reason: Reason) -> None:
+        self.status, self.reason = status, reason
+        self.code, self.not_sent_from = "", None
+
+    def objection(self, command: Command, now: datetime) -> str | None:
+        """Say why a command is impossible now; None when it may be tried."""
+        if self.over:
+            return f"the follow-up is {self.status} ({self.reason}): nothing more can be asked of it"
+        if isinstance(command, Pause) and self.paused:
+            return f"it is paused already ({self.reason})"
+        if not isinstance(command, Resume):
+            return None
+        if not self.paused:
+            return f"it is not paused but {self.status} ({self.reason}): there is nothing to resume"
+        if command.decision is Decision.NOT_SENT and self.not_sent_from is not None and now < self.not_sent_from:
+            return (
+                f"step {self.step} may still be answered: not_sent is accepted from "
+                f"{self.not_sent_from:%Y-%m-%d %H:%M:%S} UTC; sent, skip and stop are possible now"
+            )
+        return None
