@@ -110,8 +110,8 @@ class Step(BaseModel):
     def _says_something(cls, template: str | None) -> str | None:
         if template is not None and not template.strip():
             raise ValueError("is blank: write what shall be sent")
-        if template is not None and "\x00" in template:
-            raise ValueError("contains a NUL character: remove it")
+        if template is not None and re.search("[\x00\ud800-\udfff]", template):
+            raise ValueError("contains a NUL or half a character: remove it")
         return template
 
 
