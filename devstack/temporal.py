@@ -50,8 +50,8 @@ class Temporal:
             raise DevstackError("\n".join([*wrong, f"remove {self._folder} to begin anew"]))
 
     async def stop(self) -> None:
-        """Stop decently. Does nothing when it is down."""
-        await self._child.end()
+        """Stop decently; in memory there is nothing to save, so at once. Does nothing when it is down."""
+        await self._child.end(signal.SIGKILL if self._in_memory else None)
 
     async def kill(self) -> None:
         """End it at once, as a crash would."""

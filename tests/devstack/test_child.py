@@ -27,12 +27,11 @@ async def test_what_an_earlier_parent_left_is_ended_before_a_new_start(tmp_path:
     leftover = earlier.pid
     await later.start(FOREVER)
     try:
-        await earlier.end()
         assert leftover is not None
         assert not psutil.pid_exists(leftover)
         assert later.pid is not None
     finally:
-        await later.end()
+        await asyncio.gather(earlier.end(), later.end())
 
 
 async def test_a_process_that_took_a_leftovers_number_is_left_alone(tmp_path: Path) -> None:

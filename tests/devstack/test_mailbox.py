@@ -130,6 +130,6 @@ async def test_a_malformed_message_is_kept_and_shown(mailbox: Mailbox, malformed
 async def test_the_page_shows_nothing_outside_its_messages(mailbox: Mailbox) -> None:
     (mailbox.folder.parent / "outside.eml").write_bytes(b"secret")
     async with httpx.AsyncClient(base_url=mailbox.url) as browser:
-        for name in ("..%2Foutside.eml", "%2e%2e%2foutside.eml", "nothing.eml"):
+        for name in ("..%2Foutside.eml", "%2e%2e%2foutside.eml", "nothing.eml", "cut", "unfinished"):
             assert (await browser.get(f"/messages/{name}")).status_code == 404
             assert (await browser.get(f"/messages/{name}/source")).status_code == 404
