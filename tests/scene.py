@@ -52,16 +52,14 @@ class Scene:
 
     def settings(self, **more: Any) -> Settings:
         """Settings of a worker in this scene."""
-        return Settings(
-            **{
-                "database_url": self.database_url,
-                "task_queue": self.task_queue,
-                "workspace": self.workspace,
-                "sender": "Ada Lovelace <ada@example.test>",
-                "send_timeout": SEND_TIMEOUT,
-            }
-            | more
-        )
+        values: dict[str, Any] = {
+            "database_url": self.database_url,
+            "task_queue": self.task_queue,
+            "workspace": self.workspace,
+            "sender": "Ada Lovelace <ada@example.test>",
+            "send_timeout": SEND_TIMEOUT,
+        }
+        return Settings(**(values | more))
 
     def worker(self, provider: Provider, **more: Any) -> Worker:
         """A worker of this scene, to be used as a context."""
