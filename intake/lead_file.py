@@ -13,6 +13,10 @@ from intake.file_error import FileError, require_utf8
 from mail.address import deliverable
 
 _REQUIRED = ("lead_id", "email")
+_WORDS = {
+    "string_type": "must be a text; put it in quotes",
+    "string_unicode": "contains half a character; remove it",
+}
 
 
 class BadRow(NamedTuple):
@@ -30,7 +34,7 @@ class _Row(NamedTuple):
 def read_leads(path: Path) -> Iterator[Lead | BadRow]:
     """Read the leads of a file, one at a time. The first row of a lead counts; a later one is bad, even if equal.
 
-    Memory grows by some hundred bytes a row, to know the lead ids read so far, and by nothing else. Raises FileError
+    Memory grows by about 150 bytes a row, to know the lead ids read so far, and by nothing else. Raises FileError
     at once, before any lead is returned, for a file that can't be used: unreadable, not UTF-8, with a bad header.
     """
     endings = {".csv": _csv_rows, ".jsonl": _json_rows}
@@ -170,5 +174,4 @@ def _bad(row: int, problem: str) -> BadRow:
 
 def _sentence(problem: Any) -> str:
     field = ".".join(map(str, problem["loc"]))
-    words = "must be a text; put it in quotes" if problem["type"] == "string_type" else problem["msg"]
-    return f"{field}: {words.removeprefix('Value error, ')}"
+    return f"{field}: {_WORDS.get(problem['type'], problem['msg'].removeprefix('Value error, '))}"

@@ -19,6 +19,7 @@ _ENDINGS = (".yaml", ".yml")
 _WORDS = {
     "missing": "is missing; add it",
     "string_type": "must be a text; write it as one",
+    "string_unicode": "contains half a character; remove it",
     "tuple_type": "must be a list; write it as [a, b], or one '- ' a line",
     "model_type": "must be keys and values; see the README's example",
     "bool_parsing": "must be true or false",
