@@ -146,4 +146,6 @@ async def listens(port: int) -> bool:
 def _environment() -> dict[str, str]:
     """Our environment without what would redirect the children: settings of PostgreSQL's and Temporal's own clients."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "TEMPORAL_", "FOLLOWUP_"))}
-    return ours | {"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONUNBUFFERED": "1"}
+    checkout = str(Path(__file__).parent.parent)
+    modules = os.pathsep.join(filter(None, [checkout, ours.get("PYTHONPATH")]))
+    return ours | {"PYTHONPATH": modules, "PYTHONUNBUFFERED": "1"}
