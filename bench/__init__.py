@@ -1,0 +1,1 @@
+"""Figures: ours beside a bare workflow, run in the same minutes on the same machine."""

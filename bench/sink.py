@@ -1,0 +1,40 @@
+"""An SMTP peer that takes every message at once and writes down when: a line `INSTANT MESSAGE-ID` each."""
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+from pathlib import Path
+
+_MESSAGE_ID = re.compile(rb"^Message-ID:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, log: Path) -> None:
+    writer.write(b"220 sink\r\n")
+    while line := await reader.readline():
+        word = line[:4].upper().strip()
+        if word == b"DATA":
+            writer.write(b"354 go on\r\n")
+            message = await reader.readuntil(b"\r\n.\r\n")
+            found = _MESSAGE_ID.search(message)
+            with log.open("a") as file:
+                file.write(f"{time.time():.6f} {found.group(1).decode() if found else '-'}\n")
+        writer.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+        if word == b"QUIT":
+            break
+    writer.close()
+
+
+async def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--log", type=Path, required=True)
+    log = parser.parse_args().log
+    server = await asyncio.start_server(lambda r, w: _serve(r, w, log), "127.0.0.1", 0)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
