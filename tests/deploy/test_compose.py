@@ -124,5 +124,5 @@ def test_what_is_needed_is_in_the_example_of_the_env_file_and_so_is_every_settin
     assert stated.keys() == {f"{PREFIX}{field}".upper() for field in Settings.model_fields} | {"POSTGRES_PASSWORD"}
     for field in ("concurrent_steps", "provider", "send_timeout", "task_queue", "workspace"):
         default = Settings.model_fields[field].get_default()
-        seconds = default.total_seconds() if isinstance(default, timedelta) else default
-        assert stated[f"{PREFIX}{field}".upper()] == f"{seconds:g}" if isinstance(seconds, float) else str(seconds)
+        plain = f"{default.total_seconds():g}" if isinstance(default, timedelta) else str(default)
+        assert stated[f"{PREFIX}{field}".upper()] == plain
