@@ -56,13 +56,20 @@ class FollowUpWorkflow(Inbox):
 
     @workflow.run
     async def run(self, follow_up: FollowUp) -> Ending:  # noqa: ARG002  # `__init__` took it
-        while not self._at.over:
+        """Follow up, out of a cancellation's reach: what is begun is finished, and who asked gets an answer."""
+        ending = asyncio.create_task(self._follow_up())
+        while True:
             try:
-                self._heed_cancellation()
-                await self._turn()
+                return await asyncio.shield(ending)
             except asyncio.CancelledError:
-                if self._cancelled or workflow.cancellation_reason() is None:
+                if ending.cancelled() or workflow.cancellation_reason() is None:
                     raise  # the worker lets go of this run; nobody asked to cancel
+                self._heed_cancellation()
+
+    async def _follow_up(self) -> Ending:
+        while not self._at.over:
+            self._heed_cancellation()  # one that came before the first turn is heeded before it
+            await self._turn()
         for asked in self.inbox:
             self.answer(asked, self.objection(asked.command) or "", refused=True)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -101,7 +108,6 @@ class FollowUpWorkflow(Inbox):
                 start_to_close_timeout=_DELIVER_AT_MOST,
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 retry_policy=_ONCE,
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 summary=self._summary(),
             )
         except ActivityError:

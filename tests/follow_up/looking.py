@@ -1,0 +1,58 @@
+"""Looking at a running follow-up from outside: its page, its history, and waiting for what it shows."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import WorkflowHandle
+
+_PATIENCE = timedelta(seconds=40)
+_BETWEEN_LOOKS = timedelta(milliseconds=20)
+Handle = WorkflowHandle[Any, Any]
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    """Look again and again until it is so: what another process shows has no event to await."""
+    async with asyncio.timeout(_PATIENCE.total_seconds()):
+        while not await true():  # noqa: ASYNC110  # there is no event
+            await asyncio.sleep(_BETWEEN_LOOKS.total_seconds())
+
+
+async def page(handle: Handle) -> str:
+    """What the Web UI shows of it."""
+    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return str(metadata.current_details)
+
+
+async def until_page(handle: Handle, says: str) -> str:
+    """Wait until the page says something; returns the page."""
+
+    async def so() -> bool:
+        return says in await page(handle)
+
+    await until(so)
+    return await page(handle)
+
+
+async def until_instant(instant: datetime) -> None:
+    """Wait until an instant of the clock."""
+    await asyncio.sleep(max(instant - datetime.now(UTC), timedelta(0)).total_seconds())
+
+
+async def events(handle: Handle) -> list[HistoryEvent]:
+    """The history of a run."""
+    return [event async for event in handle.fetch_history_events()]
+
+
+async def count(handle: Handle, *kinds: EventType.ValueType) -> int:
+    """How many events of these kinds a run's history holds."""
+    return sum(event.event_type in kinds for event in await events(handle))
+
+
+async def stumbles(handle: Handle) -> int:
+    """How many of a run's workflow tasks failed: one that does is tried again for ever, and nothing else happens."""
+    return await count(handle, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
