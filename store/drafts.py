@@ -2,12 +2,11 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Interval, and_, bindparam, func, select, update
+from sqlalchemy import Interval, Select, bindparam, exists, func, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import aliased
 
 from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import InstanceStatus, Reason
@@ -32,6 +31,7 @@ class StoredDraft(NamedTuple):
     overdue_at: datetime | None = None
     sent_at: datetime | None = None
     code: str = ""
+    reply: str = ""
     why: str = ""
 
 
@@ -50,34 +50,46 @@ class StepFacts(NamedTuple):
     now: datetime
 
 
-async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int) -> StepFacts:
-    """Read what is true of a step now."""
-    wanted, other = aliased(Draft), aliased(Draft)
-    of_thread = select(other).where(other.thread_id == locked.thread_id).correlate()
-    busy = of_thread.where(other.state.in_(_IN_FLIGHT), other.id != _id(locked, step)).exists()
-    sent = of_thread.where(other.state == DraftState.SENT)
-    references = sent.with_only_columns(func.array_agg(aggregate_order_by(other.message_id, other.sent_at, other.step)))
-    suppressed = select(Suppression).where(
-        Suppression.workspace == locked.workspace, Suppression.address == locked.lead.email.lower()
+def _facts() -> Select[Any]:
+    wanted, other = Draft.__table__.alias("wanted"), Draft.__table__.alias("other")
+    of_thread = other.c.thread_id == bindparam("thread_id")
+    busy = exists().where(of_thread, other.c.state.in_(_IN_FLIGHT), other.c.id != bindparam("draft_id"))
+    sent = select(other).where(of_thread, other.c.state == DraftState.SENT)
+    references = func.array_agg(aggregate_order_by(other.c.message_id, other.c.sent_at, other.c.step))
+    suppressed = exists().where(
+        Suppression.workspace == bindparam("workspace"), Suppression.address == bindparam("address")
     )
-    statement = (
+    return (
         select(
             Instance.status,
             Instance.reason,
             Instance.step,
             Instance.until,
-            suppressed.exists().label("suppressed"),
+            suppressed.label("suppressed"),
             busy.label("busy"),
-            sent.with_only_columns(func.max(other.sent_at)).scalar_subquery().label("last_sent_at"),
-            references.scalar_subquery().label("references"),
+            sent.with_only_columns(func.max(other.c.sent_at)).scalar_subquery().label("last_sent_at"),
+            sent.with_only_columns(references).scalar_subquery().label("references"),
             func.clock_timestamp().label("now"),
-            wanted.id.label("draft_id"),
-            *(getattr(wanted, name).label(f"draft_{name}") for name in StoredDraft._fields[1:]),
+            *(wanted.c[name].label(f"draft_{name}") for name in StoredDraft._fields),
         )
-        .outerjoin(wanted, and_(wanted.instance_id == Instance.id, wanted.id == _id(locked, step)))
-        .where(Instance.id == locked.instance_id)
+        .outerjoin_from(Instance, wanted, wanted.c.id == bindparam("draft_id"))
+        .where(Instance.id == bindparam("instance_id"))
     )
-    row = (await connection.execute(statement)).mappings().one()
+
+
+_FACTS = _facts()
+
+
+async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int) -> StepFacts:
+    """Read what is true of a step now."""
+    values = {
+        "instance_id": locked.instance_id,
+        "thread_id": locked.thread_id,
+        "draft_id": _id(locked, step),
+        "workspace": locked.workspace,
+        "address": locked.lead.email.lower(),
+    }
+    row = (await connection.execute(_FACTS, values)).mappings().one()
     stored = {name: row[f"draft_{name}"] for name in StoredDraft._fields}
     return StepFacts(
         status=InstanceStatus(row["status"]),
@@ -107,21 +119,16 @@ class NewDraft(NamedTuple):
     fingerprint: str
 
 
+_INSERT = insert(Draft).on_conflict_do_nothing(index_elements=["instance_id", "step", "channel"])
+
+
 async def insert_draft(
     connection: AsyncConnection, locked: LockedLead, step: int, draft: NewDraft, by: str
 ) -> StoredDraft:
     """Store the draft of a step, frozen. I1: where there is one already, nothing happens."""
-    statement = insert(Draft).values(
-        id=_id(locked, step),
-        instance_id=locked.instance_id,
-        step=step,
-        thread_id=locked.thread_id,
-        recipient=locked.lead.email,
-        **draft._asdict(),
-        who=by,
-        why="rendered and frozen",
-    )
-    await connection.execute(statement.on_conflict_do_nothing(index_elements=["instance_id", "step", "channel"]))
+    identity = {"id": _id(locked, step), "instance_id": locked.instance_id, "step": step}
+    envelope = {"thread_id": locked.thread_id, "recipient": locked.lead.email, "who": by, "why": "rendered and frozen"}
+    await connection.execute(_INSERT, identity | envelope | draft._asdict())
     return StoredDraft(id=_id(locked, step), sender=draft.sender, recipient=locked.lead.email, content=draft.content)
 
 
@@ -135,31 +142,53 @@ class Claim(NamedTuple):
     send_timeout: timedelta  # from there on its answer comes within this
 
 
+_CLAIM = (
+    update(Draft)
+    .where(Draft.id == bindparam("draft_id"), Draft.state == DraftState.PENDING)
+    .values(
+        state=DraftState.SENDING,
+        claim_token=bindparam("token"),
+        claim_run=bindparam("run"),
+        claimed_at=func.clock_timestamp(),
+        overdue_at=func.clock_timestamp() + bindparam("overdue", type_=Interval),
+        who=bindparam("by"),
+        why="claimed",
+    )
+)
+
+
 async def claim_draft(connection: AsyncConnection, draft_id: str, claim: Claim) -> bool:
     """I2: take `pending -> sending`; False when somebody else has. IntegrityError: the thread is busy (I5)."""
     overdue = claim.lease + claim.send_timeout
-    statement = (
-        update(Draft)
-        .where(Draft.id == draft_id, Draft.state == DraftState.PENDING)
-        .values(
-            state=DraftState.SENDING,
-            claim_token=claim.token,
-            claim_run=claim.run,
-            claimed_at=func.clock_timestamp(),
-            overdue_at=func.clock_timestamp() + bindparam("overdue", overdue, type_=Interval),
-            who=claim.by,
-            why="claimed",
-        )
-    )
-    return (await connection.execute(statement)).rowcount == 1
+    values = {"draft_id": draft_id, "token": claim.token, "run": claim.run, "overdue": overdue, "by": claim.by}
+    return (await connection.execute(_CLAIM, values)).rowcount == 1
+
+
+_HOLDS = select(Draft.id).where(
+    Draft.id == bindparam("draft_id"), Draft.state == DraftState.SENDING, Draft.claim_token == bindparam("token")
+)
 
 
 async def holds_claim(connection: AsyncConnection, draft_id: str, token: uuid.UUID) -> bool:
     """Say whether the claim with this token still holds the draft: nobody has settled it meanwhile."""
-    statement = select(Draft.id).where(
-        Draft.id == draft_id, Draft.state == DraftState.SENDING, Draft.claim_token == token
+    return (await connection.execute(_HOLDS, {"draft_id": draft_id, "token": token})).one_or_none() is not None
+
+
+_MOVE = (
+    update(Draft)
+    .where(
+        Draft.id == bindparam("draft_id"),
+        Draft.state == bindparam("from_state"),
+        Draft.claim_token.is_not_distinct_from(bindparam("token", type_=Draft.claim_token.type)),
     )
-    return (await connection.execute(statement)).one_or_none() is not None
+    .values(state=bindparam("to_state"), code=bindparam("a_code"), reply=bindparam("a_reply"))
+    .values(who=bindparam("by"), why=bindparam("a_why"))
+)
+_MOVE_TO_SENT = _MOVE.values(sent_at=func.clock_timestamp())
+_RELEASE = _MOVE.values(
+    generation=Draft.generation + 1, claim_token=None, claim_run=None, claimed_at=None, overdue_at=None
+)
+_MOVES = {DraftState.SENT: _MOVE_TO_SENT, DraftState.PENDING: _RELEASE}
 
 
 async def record_state(
@@ -169,24 +198,24 @@ async def record_state(
     *,
     by: str,
     why: str,
-    code: str | None = None,
-    reply: str | None = None,
+    code: str = "",
+    reply: str = "",
 ) -> None:
     """Move a draft on from the state and claim it was read with. `pending` is a release: the next generation.
 
     Raises RuntimeError when the draft is not as it was read; the lead's lock makes that impossible.
     """
-    released = to is DraftState.PENDING
-    values: dict[str, object] = {"state": to, "who": by, "why": why}
-    values |= {"code": code} if code is not None else {}
-    values |= {"reply": reply} if reply is not None else {}
-    values |= {"sent_at": func.clock_timestamp()} if to is DraftState.SENT else {}
-    if released:
-        values |= {"generation": Draft.generation + 1, "claim_token": None, "claim_run": None}
-        values |= {"claimed_at": None, "overdue_at": None}
-    same_claim = Draft.claim_token.is_not_distinct_from(draft.claim_token)
-    statement = update(Draft).where(Draft.id == draft.id, Draft.state == draft.state, same_claim).values(values)
-    if (await connection.execute(statement)).rowcount != 1:
+    values = {
+        "draft_id": draft.id,
+        "from_state": draft.state,
+        "token": draft.claim_token,
+        "to_state": to,
+        "a_code": code or draft.code,
+        "a_reply": reply or draft.reply,
+        "by": by,
+        "a_why": why,
+    }
+    if (await connection.execute(_MOVES.get(to, _MOVE), values)).rowcount != 1:
         raise RuntimeError(f"draft {draft.id} changed under the lead's lock")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, literal, or_, select, update
+from sqlalchemy import bindparam, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,6 +13,14 @@ from domain.sequence import Sequence as FollowUpSequence
 from store.tables import Instance, SequenceVersion
 
 _FINAL = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
+
+
+_SET_STATUS = (
+    update(Instance)
+    .where(Instance.id == bindparam("instance_id"), Instance.status.not_in(_FINAL))
+    .values(status=bindparam("a_status"), reason=bindparam("a_reason"), until=bindparam("an_until"))
+    .values(who=bindparam("by"), why=bindparam("a_why"))
+)
 
 
 async def set_status(
@@ -26,23 +34,18 @@ async def set_status(
     until: datetime | None = None,
 ) -> None:
     """Say what an instance does now and why. A final status stays as it is."""
-    statement = update(Instance).where(Instance.id == instance_id, Instance.status.not_in(_FINAL))
-    await connection.execute(statement.values(status=status, reason=reason, who=by, why=why, until=until))
+    values = {"instance_id": instance_id, "a_status": status, "a_reason": reason, "an_until": until}
+    await connection.execute(_SET_STATUS, values | {"by": by, "a_why": why})
+
+
+_ADVANCE = _SET_STATUS.where(Instance.step < bindparam("a_step")).values(step=bindparam("a_step"))
 
 
 async def advance(connection: AsyncConnection, instance_id: str, step: int, due_at: datetime, by: str) -> None:
     """Make `step` the current one, due at an instant; never backwards."""
-    statement = update(Instance).where(Instance.id == instance_id, Instance.step < step, Instance.status.not_in(_FINAL))
-    await connection.execute(
-        statement.values(
-            step=step,
-            status=InstanceStatus.ACTIVE,
-            reason=Reason.NONE,
-            until=due_at,
-            who=by,
-            why=f"step {step} is next",
-        )
-    )
+    values = {"instance_id": instance_id, "a_step": step, "an_until": due_at, "by": by}
+    state = {"a_status": InstanceStatus.ACTIVE, "a_reason": Reason.NONE, "a_why": f"step {step} is next"}
+    await connection.execute(_ADVANCE, values | state)
 
 
 class Enrolment(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,36 +24,38 @@ class LockedLead(NamedTuple):
     now: datetime
 
 
+_LOCK_LEAD = (
+    select(
+        Instance.workspace,
+        Instance.lead_id,
+        Instance.thread_id,
+        Instance.steps,
+        SequenceVersion.definition,
+        Lead.email,
+        Lead.name,
+        Lead.timezone,
+        Lead.variables,
+        func.clock_timestamp().label("now"),
+    )
+    .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
+    .join(
+        SequenceVersion,
+        (SequenceVersion.workspace == Instance.workspace)
+        & (SequenceVersion.name == Instance.sequence)
+        & (SequenceVersion.version == Instance.version),
+    )
+    .where(Instance.id == bindparam("instance_id"))
+    .with_for_update(of=Lead)
+)
+
+
 async def lock_lead(connection: AsyncConnection, instance_id: str) -> LockedLead | None:
     """Lock the lead of an instance; None when there is no such instance.
 
     Every transaction that claims, stops, settles or records begins with this lock and reads what changes in a
     statement after it: what was read before a lock was granted may be old (READ COMMITTED).
     """
-    statement = (
-        select(
-            Instance.workspace,
-            Instance.lead_id,
-            Instance.thread_id,
-            Instance.steps,
-            SequenceVersion.definition,
-            Lead.email,
-            Lead.name,
-            Lead.timezone,
-            Lead.variables,
-            func.clock_timestamp().label("now"),
-        )
-        .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
-        .join(
-            SequenceVersion,
-            (SequenceVersion.workspace == Instance.workspace)
-            & (SequenceVersion.name == Instance.sequence)
-            & (SequenceVersion.version == Instance.version),
-        )
-        .where(Instance.id == instance_id)
-        .with_for_update(of=Lead)
-    )
-    row = (await connection.execute(statement)).one_or_none()
+    row = (await connection.execute(_LOCK_LEAD, {"instance_id": instance_id})).one_or_none()
     if row is None:
         return None
     return LockedLead(
