@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mail.message import FrozenMessage, MessageError, Thread, freeze
+from mail.message import FrozenMessage, MessageError, Thread, _Parts, _require_read_back, freeze
 
 ADA = Address("Ada Lovelace", addr_spec="ada@example.com")
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -163,13 +163,51 @@ def test_every_ordinary_subject_and_name_is_written_and_reads_back_the_same(subj
 
 @given(body=st.text(max_size=400))
 @example(body="A line that is far too long for mail, and one: " + "x" * 2000)
+@example(body="x" * 79)
+@example(body="x" * 1200)
 @example(body="trailing space \n.\nFrom me\n\ttab\t\n=3D é\n")
 @example(body="mixed\r\nline\rends\n\n\n")
 def test_a_body_reads_back_the_same_with_one_line_end_at_its_end(body: str) -> None:
     message = frozen(body=body)
     require_sound(message)
+    assert max(map(len, message.content.split(b"\r\n"))) <= 78
     expected = re.sub(r"\r\n?", "\n", body).rstrip("\n") + "\n"
     assert read(message).get_content().replace("\r\n", "\n") == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b"Date: ", b"Bcc: e@x.test\r\nDate: ", "message: reads back with other headers"),
+        (b"To: Grace <grace@example.org>\r\n", b"", "message: reads back with other headers"),
+        (b"Subject: Hello", b"Subject: Hallo", "Subject: does not read back"),
+        (b"<grace@example.org>", b"<grace@example.org>, e@x.test", "To: does not read back"),
+        (b"<grace@", b"<eve@", "To: does not read back"),
+        (b"\r\n\r\nHello", b"\r\n\r\nHallo", "body: does not read back"),
+    ],
+)
+def test_a_message_that_reads_back_otherwise_than_meant_is_never_frozen(old: bytes, new: bytes, said: str) -> None:
+    content = frozen().content
+    assert old in content
+    parts = _Parts(
+        sender=ADA,
+        recipient=Address("Grace", addr_spec="grace@example.org"),
+        subject="Hello",
+        date="Sun, 22 Nov 2026 12:00:00 +0000",
+        message_id=frozen().message_id,
+        references=(),
+        body="Hello\n",
+    )
+    _require_read_back(content, parts)
+    with pytest.raises(MessageError, match=f"^{said}"):
+        _require_read_back(content.replace(old, new), parts)
+
+
+def test_a_long_subject_is_folded_at_its_spaces_and_never_elsewhere() -> None:
+    message = frozen(subject="well " * 40 + "x" * 90)
+    subject = message.content.split(b"Subject: ")[1].split(b"\r\nDate")[0].split(b"\r\n ")
+    assert max(map(len, subject[:-1])) <= 78
+    assert subject[-1] == b"x" * 90
 
 
 def test_short_plain_lines_are_sent_as_they_are() -> None:
