@@ -10,7 +10,7 @@ from providers.provider import Letter
 # it into commands ("SMTP smuggling"). RFC 5321, 2.3.8 forbids to send them.
 _LONE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 # RFC 5321, 4.5.3.1.6: 1000 octets with CRLF; servers cut longer lines, so what arrives would not be what was approved
-_LONG_LINE = re.compile(rb"[^\r\n]{999}")
+_LONGEST_LINE = 998
 _LEADING_DOT = re.compile(rb"(?m)^\.")
 
 TERMINATOR = b".\r\n"
@@ -24,7 +24,7 @@ def refuse_unfit(letter: Letter) -> Refused | None:
         return Refused(fault=Fault.RECIPIENT, code="smtp-bad-recipient")
     if _LONE.search(letter.message):
         return Refused(fault=Fault.MESSAGE, code="smtp-bare-line-end")
-    if _LONG_LINE.search(letter.message):
+    if any(len(line) > _LONGEST_LINE for line in letter.message.split(b"\r\n")):
         return Refused(fault=Fault.MESSAGE, code="smtp-long-line")
     return None
 

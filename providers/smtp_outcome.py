@@ -92,8 +92,6 @@ def _code_of_error(phase: Phase, error: Reply | Exception) -> str:
             return f"smtp-timeout-{phase}"
         case GarbledReplyError() | SMTPResponseException():
             return f"smtp-garbage-{phase}"
-        case ConnectionResetError() | Exception(__cause__=ConnectionResetError()):
-            return f"smtp-eof-{phase}"
         case OSError() if phase is Phase.CONNECT:
             return "smtp-connect"
         case ConnectionError():

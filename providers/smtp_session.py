@@ -83,7 +83,9 @@ async def open_wire(server: Server, within: timedelta, enter: Callable[[Phase], 
         use_tls=server.scheme == "smtps",
         start_tls=False,  # done by hand below: the library's own way can't be told apart from a failed EHLO
         tls_context=server.tls,
-        timeout=within.total_seconds(),
+        # The time is kept here, in total: the library keeps it step by step, by `asyncio.wait_for`, which up to Python
+        # 3.11 swallows a cancellation that comes with an answer.
+        timeout=None,
         local_hostname="localhost",  # unused, but saves the library a slow look-up of this machine's name
     )
     try:
