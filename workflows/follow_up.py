@@ -163,7 +163,7 @@ class FollowUpWorkflow(Inbox):
     async def _obey(self, asked: Asked) -> None:
         objection = self.objection(asked.command)
         if objection is not None:
-            self.answer(asked, objection, refused=True)
+            self.answer(asked, objection, refused=not self._at.is_so(asked.command))
             return
         match asked.command:
             case Pause(reason=reason, by=by):

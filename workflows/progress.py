@@ -68,6 +68,10 @@ class Progress:
         self.status, self.reason = status, reason
         self.code, self.not_sent_from = "", None
 
+    def is_so(self, command: Command) -> bool:
+        """Say whether a command asks for what is so already, as the signal does that repeats an activity's result."""
+        return isinstance(command, Pause) and self.paused and command.reason is self.reason
+
     def objection(self, command: Command, now: datetime) -> str | None:
         """Say why a command is impossible now; None when it may be tried."""
         if self.over:
