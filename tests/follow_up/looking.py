@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
 _PATIENCE = timedelta(seconds=40)
 _BETWEEN_LOOKS = timedelta(milliseconds=20)
@@ -56,3 +58,11 @@ async def count(handle: Handle, *kinds: EventType.ValueType) -> int:
 async def stumbles(handle: Handle) -> int:
     """How many of a run's workflow tasks failed: one that does is tried again for ever, and nothing else happens."""
     return await count(handle, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
+
+
+async def refusal(handle: Handle, command: str, *arguments: object) -> str:
+    """The sentence with which an update is refused."""
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await handle.execute_update(command, args=list(arguments))
+    assert isinstance(refused.value.cause, ApplicationError)
+    return refused.value.cause.message
