@@ -41,11 +41,15 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], **named: PydanticBaseSettingsSource
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # we have no folder of secrets
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the running devstack last: whatever is set by name wins over it."""
-        running = InitSettingsSource(settings_cls, _devstack_defaults())
-        return (named["init_settings"], named["env_settings"], named["dotenv_settings"], running)
+        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, _devstack_defaults())
 
     @field_validator("send_timeout", mode="before")
     @classmethod

@@ -97,9 +97,8 @@ async def _sink() -> AsyncIterator[Sink]:
         log = Path(folder) / "accepted"
         log.touch()
         async with _process("-m", "bench.sink", "--log", str(log)) as process:
-            assert process.stdout is not None
-            port = int(await process.stdout.readline())
-            yield Sink(f"smtp://127.0.0.1:{port}", log)
+            port = await process.stdout.readline() if process.stdout else b""
+            yield Sink(f"smtp://127.0.0.1:{int(port)}", log)
 
 
 class Bench:
@@ -171,7 +170,7 @@ class Bench:
 
         await asyncio.gather(*(wait(one) for one in ids))
         used = psutil.Process(worker).cpu_times()
-        return used.user + used.system
+        return float(used.user + used.system)
 
     async def _figures(self, sink: Sink, cpu: float, sample: str) -> Run:
         accepted = sink.accepted()
@@ -206,7 +205,9 @@ def _quantile(values: list[float], share: float) -> float:
 
 
 def _print(console: Console, pairs: list[tuple[Run, Run]]) -> None:
-    table = Table("run", "steps/s", "CPU ms/step", "actions", "transactions/step", "due to accepted p50 / p99 ms", "sent", "twice")
+    table = Table(
+        "run", "steps/s", "CPU ms/step", "actions", "transactions/step", "due to accepted p50 / p99 ms", "sent", "twice"
+    )
     for number, (ours, bare) in enumerate(pairs, start=1):
         for name, run in (("ours", ours), ("bare", bare)):
             late = f"{_quantile(run.late, 0.5):.0f} / {_quantile(run.late, 0.99):.0f}" if run.late else ""
