@@ -15,24 +15,25 @@ FUNCTIONS = {
 CREATE FUNCTION guard_draft() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
-    IF (NEW.id, NEW.instance_id, NEW.step, NEW.channel) IS DISTINCT FROM
-       (OLD.id, OLD.instance_id, OLD.step, OLD.channel) THEN
+    IF (NEW.id, NEW.instance_id, NEW.step, NEW.channel, NEW.thread_id) IS DISTINCT FROM
+       (OLD.id, OLD.instance_id, OLD.step, OLD.channel, OLD.thread_id) THEN
       RAISE EXCEPTION 'draft %: its identity never changes', OLD.id USING ERRCODE = 'check_violation';
     END IF;
-    IF OLD.state <> 'awaiting_approval' AND
-       (NEW.content, NEW.fingerprint, NEW.message_id, NEW.sender, NEW.recipient) IS DISTINCT FROM
-       (OLD.content, OLD.fingerprint, OLD.message_id, OLD.sender, OLD.recipient) THEN
+    IF NOT (OLD.state = 'awaiting_approval' AND NEW.state = 'awaiting_approval') AND
+       (NEW.content, NEW.fingerprint, NEW.message_id, NEW.sender, NEW.recipient, NEW.subject) IS DISTINCT FROM
+       (OLD.content, OLD.fingerprint, OLD.message_id, OLD.sender, OLD.recipient, OLD.subject) THEN
       RAISE EXCEPTION 'draft %: it is frozen', OLD.id USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = OLD.state THEN
-      RETURN NEW;
-    END IF;
-    IF OLD.state || ' ' || NEW.state NOT IN ({_LEGAL}) THEN
+    IF NEW.state <> OLD.state AND OLD.state || ' ' || NEW.state NOT IN ({_LEGAL}) THEN
       RAISE EXCEPTION 'draft %: % -> % is no legal transition', OLD.id, OLD.state, NEW.state
         USING ERRCODE = 'check_violation';
     END IF;
-    IF NEW.state = 'pending' AND OLD.state <> 'awaiting_approval' AND NEW.generation <> OLD.generation + 1 THEN
-      RAISE EXCEPTION 'draft %: released without the next generation', OLD.id USING ERRCODE = 'check_violation';
+    IF NEW.generation <> OLD.generation + (NEW.state = 'pending' AND OLD.state IN ('sending', 'unknown'))::int THEN
+      RAISE EXCEPTION 'draft %: each release is the next generation, and nothing else is', OLD.id
+        USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.state = OLD.state THEN
+      RETURN NEW;
     END IF;
   ELSIF NEW.state NOT IN ('pending', 'awaiting_approval') THEN
     RAISE EXCEPTION 'draft %: begins as %', NEW.id, NEW.state USING ERRCODE = 'check_violation';

@@ -1,7 +1,7 @@
 """Alembic's entry: one transaction, one migrator at a time."""
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from store.tables import Base
 
@@ -10,13 +10,13 @@ _ONE_MIGRATOR = 7_246_391
 
 
 def _run() -> None:
-    engine = create_engine(context.config.attributes["database_url"])
+    # a migration that fails must leave no connection open behind it, so nothing is kept for later
+    engine = create_engine(context.config.attributes["database_url"], poolclass=NullPool)
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=Base.metadata, compare_server_default=True)
         with context.begin_transaction():
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_MIGRATOR})
             context.run_migrations()
-    engine.dispose()
 
 
 _run()
