@@ -68,10 +68,17 @@ async def run() -> None:
 
 
 async def _start(settings: Settings) -> tuple[Client, AsyncEngine, Provider]:
-    provider = open_provider(settings.provider, settings.smtp_url.get_secret_value(), settings.send_timeout)
+    provider = _open_provider(settings)
     await _wait_for_schema(settings.database_url.get_secret_value())
     client = await _wait_for_temporal()
     return client, open_engine(settings.database_url.get_secret_value(), settings.concurrent_steps), provider
+
+
+def _open_provider(settings: Settings) -> Provider:
+    try:
+        return open_provider(settings.provider, settings.smtp_url.get_secret_value(), settings.send_timeout)
+    except ValueError as error:
+        raise SettingsError(f"FOLLOWUP_SMTP_URL: {error}") from None
 
 
 async def _wait_for_schema(database_url: str) -> None:
