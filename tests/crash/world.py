@@ -49,7 +49,7 @@ class World:
         self.office = office
         self.temporal = temporal  # host:port
         self.open = AsyncExitStack()  # ends with the story
-        self._turns = turns
+        self.turns = turns
 
     async def enroll(self, sequence: Sequence = TWO_STEPS) -> None:
         """Enrol the lead; what it may need for long letters is among its variables."""
@@ -59,7 +59,7 @@ class World:
 
     async def worker(self, **settings: str) -> WorkerProcess:
         """Start a worker and wait until it is ready. `settings` are variables that differ from this world's."""
-        async with self._turns:
+        async with self.turns:
             worker = await self.begun_worker(**settings)
             await worker.said("ready: task queue")
         return worker

@@ -1,0 +1,93 @@
+"""I2: whoever else calls, and however often, one provider call begins."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
+
+from activities.steps import StepActivities
+from domain.draft import DraftState
+from domain.instance import Reason
+from domain.step import DeliverStep, Held, StepDone, StepResult
+from providers.scripted import Halt, ScriptedProvider
+from tests.counted import assert_counted
+from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence, open_scene
+
+_CALLERS = 50
+
+
+@pytest.fixture
+async def scene(client: Client, database_url: str) -> AsyncIterator[Scene]:
+    async with open_scene(client, database_url) as opened:
+        await opened.enroll(a_sequence(), a_lead())
+        yield opened
+
+
+def _attempt(*, attempt: int = 1) -> ActivityEnvironment:
+    """An attempt at the step, each in a run of its own."""
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, workflow_run_id=str(uuid.uuid4()), attempt=attempt)
+    return environment
+
+
+def _activities(scene: Scene, provider: ScriptedProvider) -> StepActivities:
+    sender = scene.settings().sender_address
+    return StepActivities(scene.engine, provider, sender, SEND_TIMEOUT, "worker-test")
+
+
+async def _deliver(scene: Scene, activities: StepActivities, environment: ActivityEnvironment) -> StepResult:
+    call = DeliverStep(instance_id=scene.instance(), step=1, due_at=datetime.now(UTC))
+    return await environment.run(activities.deliver_step, call)
+
+
+async def test_of_fifty_concurrent_callers_one_calls_and_the_others_hear_that_it_is_sending(scene: Scene) -> None:
+    halt = Halt.new()
+    activities = _activities(scene, provider := ScriptedProvider(after=halt))
+    calls = [asyncio.create_task(_deliver(scene, activities, _attempt())) for _ in range(_CALLERS)]
+    await halt.reached.wait()
+    pending: set[asyncio.Task[StepResult]] = set(calls)
+    while len(pending) > 1:
+        done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        answers = [call.result() for call in done]
+        assert all(isinstance(each, Held) and each.reason is Reason.DRAFT_ALREADY_SENDING for each in answers), answers
+    assert len(provider.begun) == 1
+    halt.go.set()
+    assert isinstance(await pending.pop(), StepDone)
+    assert len(provider.begun) == len(provider.sent) == 1
+    assert (await assert_counted(scene))["sent"] == 1
+
+
+async def test_whoever_calls_after_the_record_is_told_the_recorded_result(scene: Scene) -> None:
+    activities = _activities(scene, provider := ScriptedProvider())
+    first = await _deliver(scene, activities, _attempt())
+    later = await asyncio.gather(*(_deliver(scene, activities, _attempt()) for _ in range(_CALLERS)))
+    assert all(answer == first for answer in later)
+    assert isinstance(first, StepDone)
+    assert first.state is DraftState.SENT
+    assert len(provider.begun) == 1
+
+
+async def test_an_attempt_after_the_first_never_sends(scene: Scene) -> None:
+    activities = _activities(scene, provider := ScriptedProvider())
+    answer = await _deliver(scene, activities, _attempt(attempt=2))
+    assert isinstance(answer, Held), "nothing was sent: a fresh activity may claim it"
+    assert provider.begun == []
+
+
+async def test_a_cancelled_attempt_finishes_its_begun_send(scene: Scene) -> None:
+    halt = Halt.new()
+    activities = _activities(scene, provider := ScriptedProvider(after=halt))
+    call = asyncio.create_task(_deliver(scene, activities, environment := _attempt()))
+    await halt.reached.wait()
+    environment.cancel()
+    environment.cancel()
+    await asyncio.sleep(0)  # the turn of the loop in which the cancellation arrives
+    halt.go.set()
+    assert isinstance(await call, StepDone)
+    assert await scene.states() == ["sent"]
+    assert len(provider.sent) == 1
