@@ -20,7 +20,7 @@ from domain import sequence as sequences
 from domain.instance import LONGEST_WORKFLOW_ID, InstanceKey, InstanceStatus, Reason, instance_id, workflow_id
 from domain.lead import Lead
 from domain.step import FollowUp
-from intake.lead_file import BadRow
+from intake.lead_file import BadRow, LeadRow
 from mail.template import TemplateError, render_step
 from store.instances import Enrolled, Enrolment, enroll, find_enrolled, mark_started, save_sequence
 from store.leads import save_leads
@@ -51,6 +51,20 @@ class Result(NamedTuple):
     reason: str = ""
 
 
+class EnrolmentError(Exception):
+    """A sequence can't be enrolled in. The message is for people."""
+
+
+def check_enrollable(sequence: sequences.Sequence) -> None:
+    """Raise EnrolmentError for a sequence that asks for what is not done yet: it would send what nobody approved."""
+    for order, step in enumerate(sequence.steps, start=1):
+        if step.approval:
+            raise EnrolmentError(
+                f"{sequence.name}: step {order} has approval: true, and approvals are not supported yet; "
+                "nobody was enrolled: remove it there, or wait with this sequence"
+            )
+
+
 class _Wanted(NamedTuple):
     lead: Lead
     instance_id: str
@@ -67,13 +81,15 @@ class Enroller:
         self._by = by
 
     async def enroll(
-        self, sequence: sequences.Sequence, rows: Iterable[Lead | BadRow], enrolment_key: str = ""
+        self, sequence: sequences.Sequence, rows: Iterable[Lead | LeadRow | BadRow], enrolment_key: str = ""
     ) -> AsyncIterator[Result]:
         """Enrol leads in a sequence, a batch at a time; yields what became of each row.
 
         Doing it again changes nothing, and starts what a failure left unstarted. Raises what the store and Temporal
-        raise when they are down: the rows answered by then are enrolled, and enrolling again does the rest.
+        raise when they are down: the rows answered by then are enrolled, and enrolling again does the rest. Raises
+        EnrolmentError before the first.
         """
+        check_enrollable(sequence)
         source = iter(rows)
         while batch := list(islice(source, _BATCH)):
             wanted: list[_Wanted] = []
@@ -86,19 +102,18 @@ class Enroller:
             for result in await self._enroll(sequence, wanted):
                 yield result
 
-    def _check(self, sequence: sequences.Sequence, row: Lead | BadRow, enrolment_key: str) -> _Wanted | Result:
+    def _check(
+        self, sequence: sequences.Sequence, row: Lead | LeadRow | BadRow, enrolment_key: str
+    ) -> _Wanted | Result:
         if isinstance(row, BadRow):
-            return Result(Answer.REFUSED, row=row.row, reason=row.problem)
-        identity = instance_id(InstanceKey(self._workspace, sequence.name, row.lead_id, enrolment_key))
-        try:
-            for order in range(1, len(sequence.steps) + 1):
-                render_step(sequence, order, row)
-        except TemplateError as error:
-            return Result(Answer.REFUSED, row.lead_id, reason=str(error))
-        if len(workflow_id(identity)) > LONGEST_WORKFLOW_ID:
-            problem = f"lead_id: the id {identity} is longer than Temporal takes: shorten lead_id or enrolment key"
-            return Result(Answer.REFUSED, row.lead_id, reason=problem)
-        return _Wanted(row, identity)
+            return Result(Answer.REFUSED, row.lead_id, row=row.row, reason=row.problem)
+        number, lead = (row.row, row.lead) if isinstance(row, LeadRow) else (None, row)
+        identity = instance_id(InstanceKey(self._workspace, sequence.name, lead.lead_id, enrolment_key))
+        problem = _problem(sequence, lead, identity)
+        if not problem:
+            return _Wanted(lead, identity)
+        where = "" if number is None else f"row {number}: "
+        return Result(Answer.REFUSED, lead.lead_id, row=number, reason=where + problem)
 
     async def _enroll(self, sequence: sequences.Sequence, wanted: Sequence[_Wanted]) -> list[Result]:
         enrolled = await self._store(sequence, wanted)
@@ -150,3 +165,15 @@ class Enroller:
                 SearchAttributePair(search_attributes.LEAD, lead_id),
             ]
         )
+
+
+def _problem(sequence: sequences.Sequence, lead: Lead, identity: str) -> str:
+    """Say why a lead can't be enrolled; nothing when it can."""
+    try:
+        for order in range(1, len(sequence.steps) + 1):
+            render_step(sequence, order, lead)
+    except TemplateError as error:
+        return str(error)
+    if len(workflow_id(identity)) > LONGEST_WORKFLOW_ID:
+        return f"lead_id: the id {identity} is longer than Temporal takes: shorten lead_id or enrolment key"
+    return ""

@@ -24,6 +24,14 @@ class BadRow(NamedTuple):
 
     row: int
     problem: str
+    lead_id: str = ""  # where it could be read
+
+
+class LeadRow(NamedTuple):
+    """A lead, and the line of the file its row begins on, from 1."""
+
+    row: int
+    lead: Lead
 
 
 class _Row(NamedTuple):
@@ -31,7 +39,7 @@ class _Row(NamedTuple):
     fields: dict[str, Any]  # what the lead is made of, `variables` included
 
 
-def read_leads(path: Path) -> Iterator[Lead | BadRow]:
+def read_leads(path: Path) -> Iterator[LeadRow | BadRow]:
     """Read the leads of a file, one at a time. The first row of a lead counts; a later one is bad, even if equal.
 
     Memory grows by about 150 bytes a row, to know the lead ids read so far, and by nothing else. Raises FileError
@@ -46,30 +54,35 @@ def read_leads(path: Path) -> Iterator[Lead | BadRow]:
     return _leads(endings[path.suffix.lower()](path))
 
 
-def _leads(rows: Iterator[_Row | BadRow]) -> Iterator[Lead | BadRow]:
+def _leads(rows: Iterator[_Row | BadRow]) -> Iterator[LeadRow | BadRow]:
     # 64-bit hashes: among a million leads the odds of refusing one for another's are below one in ten million.
     first_rows: dict[int, int] = {}
     for row in rows:
         lead = row if isinstance(row, BadRow) else _lead(row)
-        if isinstance(lead, Lead):
-            first = first_rows.setdefault(hash(lead.lead_id), row.row)
-            yield lead if first == row.row else _bad(row.row, f"lead_id: is that of row {first} too; remove one")
-        else:
+        if isinstance(lead, BadRow):
             yield lead
+            continue
+        first = first_rows.setdefault(hash(lead.lead_id), row.row)
+        if first == row.row:
+            yield LeadRow(row.row, lead)
+        else:
+            yield _bad(row.row, f"lead_id: is that of row {first} too; remove one", lead.lead_id)
 
 
 def _lead(row: _Row) -> Lead | BadRow:
+    lead_id = str(row.fields.get("lead_id", ""))
     for required in _REQUIRED:
         if not row.fields.get(required):
-            return _bad(row.row, f"{required}: is missing; add it")
+            return _bad(row.row, f"{required}: is missing; add it", lead_id)
     try:
         if isinstance(row.fields["email"], str):
             row.fields["email"] = deliverable(row.fields["email"])
         return Lead.model_validate(row.fields)
     except ValidationError as error:
-        return _bad(row.row, "; ".join(map(_sentence, error.errors(include_input=False, include_url=False))))
+        sentences = map(_sentence, error.errors(include_input=False, include_url=False))
+        return _bad(row.row, "; ".join(sentences), lead_id)
     except ValueError as error:
-        return _bad(row.row, f"email: {error}")
+        return _bad(row.row, f"email: {error}", lead_id)
 
 
 def _csv_header(path: Path) -> list[str]:
@@ -168,8 +181,8 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _bad(row: int, problem: str) -> BadRow:
-    return BadRow(row, f"row {row}: {problem}")
+def _bad(row: int, problem: str, lead_id: str = "") -> BadRow:
+    return BadRow(row, f"row {row}: {problem}", lead_id)
 
 
 def _sentence(problem: Any) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.lead import Lead
 from intake.file_error import FileError
-from intake.lead_file import BadRow, read_leads
+from intake.lead_file import BadRow, LeadRow, read_leads
 
 HEADER = "lead_id,email,name,timezone,plan\n"
 
@@ -28,13 +28,17 @@ def bad(path: Path) -> list[str]:
     return [row.problem for row in read_leads(path) if isinstance(row, BadRow)]
 
 
+def leads(path: Path) -> list[Lead]:
+    return [row.lead for row in read_leads(path) if isinstance(row, LeadRow)]
+
+
 def good(path: Path) -> list[str]:
-    return [row.lead_id for row in read_leads(path) if isinstance(row, Lead)]
+    return [lead.lead_id for lead in leads(path)]
 
 
 def test_a_csv_row_is_a_lead_and_further_columns_are_its_variables(tmp_path: Path) -> None:
     path = csv_file(tmp_path, HEADER + 'l1, grace@Example.ORG ,"Hopper, Grace",America/New_York,pro\n')
-    assert list(read_leads(path)) == [
+    assert leads(path) == [
         Lead(
             lead_id="l1",
             email="grace@example.org",
@@ -46,7 +50,7 @@ def test_a_csv_row_is_a_lead_and_further_columns_are_its_variables(tmp_path: Pat
 
 
 def test_an_empty_cell_is_nothing_given(tmp_path: Path) -> None:
-    [lead] = read_leads(csv_file(tmp_path, HEADER + "l1,grace@example.org,, ,\n"))
+    [lead] = leads(csv_file(tmp_path, HEADER + "l1,grace@example.org,, ,\n"))
     assert lead == Lead(lead_id="l1", email="grace@example.org")
 
 
@@ -58,6 +62,14 @@ def test_a_byte_order_mark_windows_line_ends_and_empty_lines_are_borne(tmp_path:
     assert bad(csv_file(tmp_path, text)) == []
 
 
+def test_every_row_keeps_its_line_and_a_bad_one_its_lead_id(tmp_path: Path) -> None:
+    path = csv_file(
+        tmp_path, HEADER + "l1,a@example.org,,,\n\nl2,nobody,,,\nl1,b@example.org,,,\nl3,c@example.org,,,\n"
+    )
+    found = [(row.row, row.lead.lead_id if isinstance(row, LeadRow) else row.lead_id) for row in read_leads(path)]
+    assert found == [(2, "l1"), (4, "l2"), (5, "l1"), (6, "l3")]
+
+
 def test_both_files_give_the_same_leads(tmp_path: Path) -> None:
     rows = [
         {"lead_id": "l1", "email": "a@example.org", "name": "Émile", "timezone": "Asia/Kolkata", "plan": "pro"},
@@ -66,7 +78,7 @@ def test_both_files_give_the_same_leads(tmp_path: Path) -> None:
     text = (
         "lead_id,email,name,timezone,plan,seats\nl1,a@example.org,Émile,Asia/Kolkata,pro,\n2,b@example.org,,,free,5\n"
     )
-    assert list(read_leads(json_file(tmp_path, rows))) == list(read_leads(csv_file(tmp_path, text)))
+    assert leads(json_file(tmp_path, rows)) == leads(csv_file(tmp_path, text))
 
 
 @pytest.mark.parametrize(
@@ -202,4 +214,4 @@ def test_whatever_a_file_holds_it_gives_leads_bad_rows_or_a_file_error(
         except FileError as error:
             assert error.problems  # noqa: PT017 either end is fine, but not one without words
         else:
-            assert all(isinstance(row, Lead | BadRow) for row in rows)
+            assert all(isinstance(row, LeadRow | BadRow) for row in rows)

@@ -5,7 +5,7 @@ import pytest
 
 from domain.sequence import Sequence, StopKind, Window
 from intake.file_error import FileError
-from intake.lead_file import read_leads
+from intake.lead_file import LeadRow, read_leads
 from intake.sequence_file import find_sequence, read_sequence
 from mail.template import render_step
 
@@ -69,10 +69,10 @@ def test_the_example_leads_can_read_every_letter_of_the_example_sequence() -> No
     sequence = read_sequence(EXAMPLES / "no-reply.yaml")
     leads = list(read_leads(EXAMPLES / "leads.csv"))
     assert len(leads) == 6
-    for lead in leads:
+    for row in leads:
+        assert isinstance(row, LeadRow)
         for order in (1, 2, 3):
-            assert not isinstance(lead, tuple)
-            assert render_step(sequence, order, lead).body
+            assert render_step(sequence, order, row.lead).body
 
 
 @pytest.mark.parametrize(
