@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from domain.instance import Reason
 
@@ -36,7 +36,8 @@ class _Command(BaseModel):
     # An unknown key is a misspelt one: acting on the rest could mean the opposite of what was meant.
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    by: str = "unnamed"
+    # Who says it: a name or a short remark. PostgreSQL takes no NUL, and what it refuses would be tried for ever.
+    by: str = Field(default="unnamed", min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 
 
 class Pause(_Command):

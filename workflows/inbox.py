@@ -21,6 +21,14 @@ class Asked:
     refused: bool = False
 
 
+def _read(kind: Any, arguments: tuple[Any, ...]) -> Command:
+    # a handler that takes one argument at most would fail the workflow's task, for ever, when two are sent
+    if len(arguments) > 1:
+        raise ValueError(f"it takes one argument at most and got {len(arguments)}; nothing was changed")
+    command: Command = read_command(kind, arguments[0] if arguments else None)
+    return command
+
+
 class Inbox:
     """The handlers of a follow-up. Signals come from people's fingers: what is not understood is shown, not obeyed."""
 
@@ -42,58 +50,58 @@ class Inbox:
         self.misunderstood = f"{type(asked.command).__name__.lower()}: {sentence}" if refused else ""
         self.show()
 
-    def _take(self, kind: Any, argument: Any) -> None:
+    def _take(self, kind: Any, arguments: tuple[Any, ...]) -> None:
         try:
-            self.inbox.append(Asked(read_command(kind, argument)))
+            self.inbox.append(Asked(_read(kind, arguments)))
         except ValueError as error:
             self.misunderstood = f"{kind.__name__.lower()}: {error}"
             self.show()
 
-    async def _ask(self, kind: Any, argument: Any) -> str:
-        asked = Asked(read_command(kind, argument))
+    async def _ask(self, kind: Any, arguments: tuple[Any, ...]) -> str:
+        asked = Asked(_read(kind, arguments))
         self.inbox.append(asked)
         await workflow.wait_condition(lambda: asked.answer is not None)
         if asked.refused:
             raise ApplicationError(asked.answer or "", type="DecisionRefused", non_retryable=True)
         return asked.answer or ""
 
-    def _check(self, kind: Any, argument: Any) -> None:
-        objection = self.objection(read_command(kind, argument))
+    def _check(self, kind: Any, arguments: tuple[Any, ...]) -> None:
+        objection = self.objection(_read(kind, arguments))
         if objection is not None:
             raise ValueError(objection)
 
     @workflow.signal(name=command.PAUSE, description=command.PAUSE_HELP)
-    def pause(self, argument: Any = None) -> None:
-        self._take(Pause, argument)
+    def pause(self, *arguments: Any) -> None:
+        self._take(Pause, arguments)
 
     @workflow.signal(name=command.RESUME, description=command.RESUME_HELP)
-    def resume(self, argument: Any = None) -> None:
-        self._take(Resume, argument)
+    def resume(self, *arguments: Any) -> None:
+        self._take(Resume, arguments)
 
     @workflow.signal(name=command.STOP, description=command.STOP_HELP)
-    def stop(self, argument: Any = None) -> None:
-        self._take(Stop, argument)
+    def stop(self, *arguments: Any) -> None:
+        self._take(Stop, arguments)
 
     @workflow.update(name=command.PAUSE, description=command.PAUSE_HELP)
-    async def ask_to_pause(self, argument: Any = None) -> str:
-        return await self._ask(Pause, argument)
+    async def ask_to_pause(self, *arguments: Any) -> str:
+        return await self._ask(Pause, arguments)
 
     @workflow.update(name=command.RESUME, description=command.RESUME_HELP)
-    async def ask_to_resume(self, argument: Any = None) -> str:
-        return await self._ask(Resume, argument)
+    async def ask_to_resume(self, *arguments: Any) -> str:
+        return await self._ask(Resume, arguments)
 
     @workflow.update(name=command.STOP, description=command.STOP_HELP)
-    async def ask_to_stop(self, argument: Any = None) -> str:
-        return await self._ask(Stop, argument)
+    async def ask_to_stop(self, *arguments: Any) -> str:
+        return await self._ask(Stop, arguments)
 
     @ask_to_pause.validator
-    def check_pause(self, argument: Any = None) -> None:
-        self._check(Pause, argument)
+    def check_pause(self, *arguments: Any) -> None:
+        self._check(Pause, arguments)
 
     @ask_to_resume.validator
-    def check_resume(self, argument: Any = None) -> None:
-        self._check(Resume, argument)
+    def check_resume(self, *arguments: Any) -> None:
+        self._check(Resume, arguments)
 
     @ask_to_stop.validator
-    def check_stop(self, argument: Any = None) -> None:
-        self._check(Stop, argument)
+    def check_stop(self, *arguments: Any) -> None:
+        self._check(Stop, arguments)

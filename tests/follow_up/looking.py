@@ -12,7 +12,7 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-_PATIENCE = timedelta(seconds=40)
+_PATIENCE = timedelta(seconds=20)
 _BETWEEN_LOOKS = timedelta(milliseconds=20)
 Handle = WorkflowHandle[Any, Any]
 
