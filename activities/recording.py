@@ -51,7 +51,10 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
         return Answered(standing(at, facts))
     if draft.state not in _CLAIMED:
         return Answered(standing(at, facts))
-    return Answered(await _apply(at, draft, call.outcome, facts), late=draft.state is DraftState.UNKNOWN)
+    result = await _apply(at, draft, call.outcome, facts)
+    if facts.status is InstanceStatus.STOPPED and not isinstance(result, Paused):
+        result = await stop(at, facts.reason)  # a stop came meanwhile: what was released stays unsent
+    return Answered(result, late=draft.state is DraftState.UNKNOWN)
 
 
 async def _apply(at: At, draft: StoredDraft, outcome: Outcome, facts: StepFacts) -> Recorded:

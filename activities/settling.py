@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.recording import At, go_on, mark_unknown, pause, standing, stop
-from domain.command import Decision
+from domain.command import Decision, too_early
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Unknown
@@ -19,6 +19,11 @@ from store.tasks import close_tasks
 FRESH = timedelta(seconds=5)
 # How soon to look again at a draft that another run's attempt is sending: most sends take a second.
 _LOOK_AGAIN = timedelta(seconds=15)
+_SETTLED_AS = {
+    Decision.NOT_SENT: DraftState.PENDING,
+    Decision.SKIP: DraftState.SKIPPED,
+    Decision.STOP: DraftState.SKIPPED,
+}
 
 
 async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: str) -> Settled:
@@ -33,10 +38,12 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
     facts = await read_facts(connection, locked, call.step)
     if facts.draft is not None and facts.draft.state is DraftState.SENDING:
         return await settle_sending(at, facts, facts.draft, run)
+    if facts.draft is not None and facts.draft.state is DraftState.UNKNOWN:
+        return await _settle_unknown(at, facts, facts.draft, call)
     if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
         return standing(at, facts)
     if call.decision is Decision.STOP:
-        return await _stop(at, facts, call.reason)
+        return await stop(at, call.reason)
     return await _settle_still(at, facts, call.decision)
 
 
@@ -50,22 +57,11 @@ async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str)
     return await mark_unknown(at, draft, Unknown(code="worker-lost"))
 
 
-async def _stop(at: At, facts: StepFacts, reason: Reason) -> Stopped:
-    draft = facts.draft
-    if draft is not None and draft.state is DraftState.UNKNOWN:
-        why = f"stopped by {at.by} with its outcome unknown"
-        await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=why)
-        await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
-    return await stop(at, reason)
-
-
 async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> Settled:
     """Nothing is under way: apply the decision to the draft as it stands."""
     draft = facts.draft
     if draft is None or draft.state is DraftState.PENDING:
         return await _settle_pending(at, draft, facts, decision)
-    if draft.state is DraftState.UNKNOWN:
-        return await _settle_unknown(at, draft, facts, decision)
     if draft.state is DraftState.REFUSED and decision in (Decision.RESUME, Decision.SKIP):
         return await go_on(at, DraftState.REFUSED, facts.now)
     if decision in (None, Decision.RESUME) or (decision, draft.state) == (Decision.SENT, DraftState.SENT):
@@ -89,24 +85,26 @@ async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, d
     )
 
 
-async def _settle_unknown(at: At, draft: StoredDraft, facts: StepFacts, decision: Decision | None) -> Settled:
-    why = f"{at.by} says {decision}"
+async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep) -> Settled:
+    """It may have been sent. An operator's word settles it; a stop for any other reason leaves it to be settled."""
+    decision = call.decision
+    if decision is Decision.STOP and call.reason is not Reason.OPERATOR:
+        await stop(at, call.reason)
+        return standing(at, facts)
     if decision is None:
         return standing(at, facts)
-    if decision is Decision.NOT_SENT:
-        if draft.overdue_at is not None and facts.now < draft.overdue_at:
-            return DecisionRefused(
-                sentence=f"step {at.step} may still be answered: not_sent is accepted from "
-                f"{draft.overdue_at:%Y-%m-%d %H:%M:%S} UTC; sent, skip and stop are possible now"
-            )
-        await record_state(at.connection, draft, DraftState.PENDING, by=at.by, why=why)
-        await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
-        await _set_active(at, why)
-        return Ready()
+    if decision is Decision.NOT_SENT and draft.overdue_at is not None and facts.now < draft.overdue_at:
+        return DecisionRefused(sentence=too_early(at.step, draft.overdue_at))
     # a plain resume means sent: a duplicate is worse than a miss
-    state = DraftState.SKIPPED if decision is Decision.SKIP else DraftState.SENT
+    state = _SETTLED_AS.get(decision, DraftState.SENT)
+    why = f"{at.by} says {decision}"
     await record_state(at.connection, draft, state, by=at.by, why=why)
     await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
+    if decision is Decision.STOP or facts.status is InstanceStatus.STOPPED:
+        return await stop(at, facts.reason if facts.status is InstanceStatus.STOPPED else call.reason)
+    if state is DraftState.PENDING:
+        await _set_active(at, why)
+        return Ready()
     return await _go_on_resumed(at, state, facts)
 
 

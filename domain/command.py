@@ -1,5 +1,6 @@
 """What operators, apps and activities say to a running follow-up, and how unclear words are refused."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -56,6 +57,14 @@ class Stop(_Command):
     """End the follow-up; nothing more is sent."""
 
     reason: Reason = Reason.OPERATOR
+
+
+def too_early(step: int, accepted_from: datetime) -> str:
+    """Say why `not_sent` can't be taken yet: the old claim may still be answered."""
+    return (
+        f"step {step} may still be answered: not_sent is accepted from {accepted_from:%Y-%m-%d %H:%M:%S} UTC; "
+        "sent, skip and stop are possible now"
+    )
 
 
 Command = Pause | Resume | Stop

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from domain.command import Command, Decision, Pause, Resume
+from domain.command import Command, Decision, Pause, Resume, too_early
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.step import DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
@@ -83,8 +83,5 @@ class Progress:
         if not self.paused:
             return f"it is not paused but {self.status} ({self.reason}): there is nothing to resume"
         if command.decision is Decision.NOT_SENT and self.not_sent_from is not None and now < self.not_sent_from:
-            return (
-                f"step {self.step} may still be answered: not_sent is accepted from "
-                f"{self.not_sent_from:%Y-%m-%d %H:%M:%S} UTC; sent, skip and stop are possible now"
-            )
+            return too_early(self.step, self.not_sent_from)
         return None
