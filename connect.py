@@ -1,11 +1,28 @@
-"""How every process reaches PostgreSQL and Temporal, and the one sentence it says when it can't."""
+"""How every process reaches PostgreSQL and Temporal, the one sentence it says when it can't, and how it ends."""
 
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from settings import temporal_connection
+from settings import Settings, SettingsError, temporal_connection
+from store.engine import is_down, open_engine
+from store.schema import SchemaError, check_schema
 from workflows.search_attributes import missing_or_wrong
+
+_T = TypeVar("_T")
+# One command does one thing at a time; enrolling runs one transaction at a time.
+_CONNECTIONS = 2
 
 
 class UnreachableError(Exception):
@@ -26,9 +43,95 @@ async def connect_temporal() -> Client:
 
 async def check_search_attributes(client: Client) -> None:
     """Raise UnreachableError when the namespace lacks a search attribute: a workflow that sets it would hang."""
-    if problems := await missing_or_wrong(client):
+    try:
+        problems = await missing_or_wrong(client)
+    except RPCError as error:
+        problems = [f"Temporal does not answer for namespace {client.namespace} ({_short(error)}): check its settings"]
+    if problems:
         raise UnreachableError("; ".join(problems))
 
 
-def _short(error: Exception) -> str:
+async def open_temporal() -> Client:
+    """Connect to Temporal and see that follow-ups can live there. Raises UnreachableError, SettingsError."""
+    client = await connect_temporal()
+    await check_search_attributes(client)
+    return client
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """Open a database whose schema is the one this code needs.
+
+    Raises SettingsError, SchemaError, and UnreachableError; the last one also when PostgreSQL goes away meanwhile.
+    """
+    with database_errors(settings):
+        await check_schema(settings.database_url.get_secret_value())
+        engine = open_engine(settings.database_url.get_secret_value(), _CONNECTIONS)
+        try:
+            yield engine
+        finally:
+            await engine.dispose()
+
+
+@contextmanager
+def database_errors(settings: Settings) -> Iterator[None]:
+    """Say what PostgreSQL and its driver raise inside as UnreachableError or SettingsError, never with a password."""
+    url = settings.database_url.get_secret_value()
+    try:
+        parts = urlsplit(url)
+        where = f"{parts.hostname or 'the local socket'}:{parts.port or 5432}{parts.path}"
+    except ValueError:
+        raise SettingsError(_BAD_URL) from None
+    try:
+        yield
+    except ArgumentError:
+        raise SettingsError(_BAD_URL) from None
+    except SQLAlchemyError as error:
+        raise UnreachableError(_database_sentence(error, where, parts.password)) from None
+
+
+def _database_sentence(error: SQLAlchemyError, where: str, password: str | None) -> str:
+    said = _short(getattr(error, "orig", None) or error)
+    said = said.replace(password, "***") if password else said
+    if is_down(error):
+        return f"PostgreSQL can't be reached at {where} ({said}): check FOLLOWUP_DATABASE_URL, and that it runs"
+    return f"PostgreSQL at {where} refused a statement ({said}): check FOLLOWUP_DATABASE_URL, and its user's rights"
+
+
+_BAD_URL = "FOLLOWUP_DATABASE_URL: can't be read; write postgresql+psycopg://user:password@host:5432/database"
+# What a command ends with: its message is for people, and it is all they are told.
+EXPECTED: tuple[type[Exception], ...] = (SettingsError, SchemaError, UnreachableError)
+
+
+def run(work: Coroutine[Any, Any, _T], *, name: str, also: tuple[type[Exception], ...] = ()) -> _T:
+    """Run a command's work; what is expected to fail (`also` this) ends it with lines on stderr and SystemExit(1)."""
+    try:
+        return asyncio.run(work)
+    except EXPECTED + also as error:
+        complain(name, str(error))
+    except KeyboardInterrupt:
+        complain(name, "interrupted")
+    raise SystemExit(1)
+
+
+def complain(name: str, sentences: str) -> None:
+    """Write sentences for people on stderr, after the command's name."""
+    for sentence in sentences.splitlines():
+        sys.stderr.write(f"{name}: {sentence}\n")
+
+
+def leave(code: int | str | None) -> NoReturn:
+    """End the process at once; everything is done by now.
+
+    The Temporal SDK's threads abort a Python that finalises under them, now and then: SIGABRT after all was done.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _short(error: BaseException) -> str:
+    if refusal := re.search(r'message: "([^"]+)"', str(error)):  # Rust's way of showing an error of the system
+        return refusal[1]
     return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -1,5 +1,6 @@
 """The only reader of the environment (and of `.env`): what is set, checked, with every error naming its variable."""
 
+import getpass
 from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -114,6 +115,14 @@ def temporal_connection() -> dict[str, Any]:
         raise SettingsError(f"TEMPORAL_…: {error}") from None
     connection.setdefault("target_host", running.temporal_address if running else "localhost:7233")
     return connection
+
+
+def login_name() -> str:
+    """Say who runs this process, for the ledger; never an address."""
+    try:
+        return getpass.getuser().partition("@")[0] or "unnamed"
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        return "unnamed"
 
 
 def _devstack_defaults() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.steps import StepActivities
-from connect import UnreachableError, check_search_attributes, connect_temporal
+from connect import UnreachableError, leave, open_temporal
 from providers.choose import open_provider
 from providers.provider import Provider
 from settings import Settings, SettingsError, read_settings
@@ -93,8 +93,7 @@ async def _wait_for_schema(database_url: str) -> None:
 async def _wait_for_temporal() -> Client:
     while True:
         try:
-            client = await connect_temporal()
-            await check_search_attributes(client)
+            client = await open_temporal()
         except UnreachableError as error:
             _log.warning("%s; trying again", error)
         else:
@@ -115,8 +114,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # the SDK's runtime threads abort a Python that finalises under them; everything is done and written by now
-    os._exit(code)
+    leave(main())

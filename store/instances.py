@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, literal, or_, select, update
+from sqlalchemy import Text, bindparam, case, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,7 +18,13 @@ _FINAL = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
 _SET_STATUS = (
     update(Instance)
     .where(Instance.id == bindparam("instance_id"), Instance.status.not_in(_FINAL))
-    .values(status=bindparam("a_status"), reason=bindparam("a_reason"), until=bindparam("an_until"))
+    .values(status=bindparam("a_status"), reason=bindparam("a_reason"))
+    # a pause forgets no due instant: whoever resumes it, or runs it again, waits for the same one
+    .values(
+        until=func.coalesce(
+            bindparam("an_until"), case((bindparam("a_status", type_=Text).not_in(_FINAL), Instance.until))
+        )
+    )
     .values(who=bindparam("by"), why=bindparam("a_why"))
 )
 
@@ -139,9 +145,10 @@ class Listed(NamedTuple):
     steps: int
     until: datetime | None
     enrolled_at: datetime
+    started_at: datetime | None  # None: Temporal has not confirmed its workflow yet
 
 
-_LISTED = (
+_LISTED: tuple[Any, ...] = (
     Instance.id,
     Instance.lead_id,
     Instance.sequence,
@@ -151,16 +158,23 @@ _LISTED = (
     Instance.steps,
     Instance.until,
     Instance.enrolled_at,
+    Instance.started_at,
 )
 
 
 async def list_instances(
-    connection: AsyncConnection, workspace: str, status: InstanceStatus | None = None, limit: int = 1000
+    connection: AsyncConnection,
+    workspace: str,
+    status: InstanceStatus | None = None,
+    limit: int = 1000,
+    sequence: str | None = None,
 ) -> list[Listed]:
-    """List the newest instances of a workspace, those of one status if asked."""
+    """List the newest instances of a workspace, those of one status or sequence if asked."""
     statement = select(*_LISTED).where(Instance.workspace == workspace)
     if status is not None:
         statement = statement.where(Instance.status == status)
+    if sequence is not None:
+        statement = statement.where(Instance.sequence == sequence)
     statement = statement.order_by(Instance.enrolled_at.desc(), Instance.id.desc()).limit(limit)
     return [Listed(*row) for row in await connection.execute(statement)]
 

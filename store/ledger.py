@@ -3,10 +3,13 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.tables import LedgerEntry
+
+# What a note is called that says why an operator's command was refused.
+NOT_DONE = "not_done"
 
 
 class Entry(NamedTuple):
@@ -26,6 +29,14 @@ async def read_ledger(connection: AsyncConnection, instance_id: str) -> list[Ent
     columns = (getattr(LedgerEntry, name) for name in Entry._fields)
     statement = select(*columns).where(LedgerEntry.instance_id == instance_id).order_by(LedgerEntry.id)
     return [Entry(*row) for row in await connection.execute(statement)]
+
+
+async def last_change(connection: AsyncConnection, instance_id: str) -> int:
+    """Number the last thing that happened to an instance; it stays the same while operators merely say something."""
+    happened = or_(LedgerEntry.subject != "note", LedgerEntry.to_state == NOT_DONE)
+    statement = select(LedgerEntry.id).where(LedgerEntry.instance_id == instance_id, happened)
+    found = await connection.execute(statement.order_by(LedgerEntry.id.desc()).limit(1))
+    return found.scalar() or 0
 
 
 async def add_note(

@@ -6,7 +6,7 @@ from domain.draft import DraftKey, draft_id, message_id
 from domain.instance import InstanceStatus, Reason
 from workflows.progress import Progress
 
-_WHAT_HAPPENED = {
+WHAT_HAPPENED = {
     Reason.SEND_OUTCOME_UNKNOWN: "The message **may have been sent**: the provider was reached, and its answer was "
     "lost. It is not sent again by itself.",
     Reason.REFUSED_MESSAGE: "The provider refused this message for what it is. It was not sent and never will be.",
@@ -17,11 +17,12 @@ _WHAT_HAPPENED = {
     Reason.UNRENDERABLE: "The lead's data no longer fill the template; nothing was sent. Mend them, then resume.",
     Reason.OPERATOR: "An operator paused it. Resume goes on where it stopped.",
 }
-_DECISIONS = {
+DECISIONS = {
     Reason.SEND_OUTCOME_UNKNOWN: ("sent", "not_sent", "skip", "stop"),
     Reason.REFUSED_MESSAGE: ("skip", "stop"),
 }
-_MEANINGS = {
+USUAL_DECISIONS = ("resume", "skip", "stop")
+MEANINGS = {
     "resume": "go on",
     "sent": "it did go out: go on with the next step (a plain resume means this)",
     "not_sent": "it surely did not: the same message is sent now",
@@ -67,7 +68,7 @@ def _waits_for(at: Progress) -> str:
 
 
 def _why_paused(at: Progress) -> str:
-    sentence = _WHAT_HAPPENED.get(at.reason, "It waits for a person.")
+    sentence = WHAT_HAPPENED.get(at.reason, "It waits for a person.")
     code = f" Code: `{at.code}`." if at.code else ""
     if at.reason is not Reason.SEND_OUTCOME_UNKNOWN:
         return f"### Why it is paused\n{sentence}{code}"
@@ -78,8 +79,8 @@ def _why_paused(at: Progress) -> str:
 
 
 def _how_to_resume(at: Progress) -> str:
-    decisions = _DECISIONS.get(at.reason, ("resume", "skip", "stop"))
-    rows = [f"| {_command(at, one)} | `{_input(one)}` | {_MEANINGS[one]}{_from(at, one)} |" for one in decisions]
+    decisions = DECISIONS.get(at.reason, USUAL_DECISIONS)
+    rows = [f"| {_command(at, one)} | `{_input(one)}` | {MEANINGS[one]}{_from(at, one)} |" for one in decisions]
     head = "### How to go on\n| in a shell | here: signal or update `resume`, input | meaning |\n| --- | --- | --- |"
     return "\n".join([head, *rows])
 

@@ -1,0 +1,112 @@
+"""Telling a follow-up something: the operator's words into the ledger, the command to its workflow as an update."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateStage,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.command import PAUSE, RESUME, STOP, Command, Pause, Resume, Stop
+from domain.instance import workflow_id
+from store.instances import Listed
+from store.ledger import NOT_DONE, add_note, last_change
+
+# A worker answers within a second or two; the first task after another worker's death waits 10 s for its sticky cache.
+PATIENCE = timedelta(seconds=15)
+_NAMES: dict[type[Command], str] = {Pause: PAUSE, Resume: RESUME, Stop: STOP}
+
+
+class Answer(NamedTuple):
+    """What became of a command; `sentence` is for people."""
+
+    instance_id: str
+    command: str
+    done: bool
+    answer: str
+
+
+class _RefusedError(Exception):
+    """The follow-up said no; nothing was changed."""
+
+
+class _UnansweredError(Exception):
+    """No answer came in time; the command may yet be obeyed."""
+
+
+async def act(engine: AsyncEngine, client: Client, found: Listed, command: Command, note: str) -> Answer:
+    """Keep the operator's words, then ask the workflow, and wait a while for its answer.
+
+    The words stay in PostgreSQL, for they may name people; a refusal is noted after them. Until something happens to
+    the follow-up, the same command is the same update: said again after no answer came, it is not obeyed twice.
+    """
+    name, by = _NAMES[type(command)], command.by
+    said = f"{name} {command.decision}" if isinstance(command, Resume) and command.decision != RESUME else name
+    async with engine.begin() as connection:
+        last = await last_change(connection, found.instance_id)
+        await add_note(connection, found.instance_id, found.step, said, by=by, why=note)
+    handle = client.get_workflow_handle(workflow_id(found.instance_id))
+    try:
+        sentence = await _ask(handle, name, command, f"{said}-{last}".replace(" ", "-"))
+    except _RefusedError as refusal:
+        async with engine.begin() as connection:
+            await add_note(connection, found.instance_id, found.step, NOT_DONE, by="workflow", why=str(refusal))
+        return Answer(found.instance_id, said, done=False, answer=str(refusal))
+    except _UnansweredError as silence:
+        answer = (
+            f"{silence}; `followup show '{found.instance_id}'` tells. Saying the same again is safe: it counts once"
+        )
+        return Answer(found.instance_id, said, done=False, answer=answer)
+    return Answer(found.instance_id, said, done=True, answer=sentence)
+
+
+async def _ask(handle: WorkflowHandle[Any, Any], name: str, command: Command, update_id: str) -> str:
+    patience = f"within {PATIENCE.total_seconds():.0f} s"
+    silence = f"nobody answered {patience}: is a worker running? The command may still be obeyed once one is"
+    try:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            update: WorkflowUpdateHandle[str] = await handle.start_update(
+                name,
+                command,
+                id=update_id,
+                result_type=str,
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                rpc_timeout=PATIENCE,
+            )
+            silence = f"it was taken, but not done {patience}: it is obeyed when what is under way has ended"
+            return await update.result(rpc_timeout=PATIENCE)
+    except (TimeoutError, RPCTimeoutOrCancelledError):
+        raise _UnansweredError(silence) from None
+    except WorkflowUpdateFailedError as error:
+        raise _RefusedError(_sentence(error.cause)) from None
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    raise _RefusedError(await _why_gone(handle))
+
+
+def _sentence(cause: BaseException) -> str:
+    return cause.message if isinstance(cause, ApplicationError) else str(cause)
+
+
+async def _why_gone(handle: WorkflowHandle[Any, Any]) -> str:
+    try:
+        closed = (await handle.describe()).status
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return (
+            "Temporal knows no workflow of this follow-up: it was never started, which enrolling again does, "
+            "or it ended long ago"
+        )
+    ended = closed.name.lower() if closed else "closed"
+    return f"its workflow has ended ({ended}): nothing more can be asked of it"

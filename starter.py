@@ -1,0 +1,122 @@
+"""The one door in: app events -> facts -> workflows. As a command: `python starter.py --help`."""
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from temporalio.service import RPCError
+
+from connect import UnreachableError, complain, leave, open_database, open_temporal, run
+from intake.enrolment import Enroller, EnrolmentError, check_enrollable
+from intake.file_error import FileError
+from intake.lead_file import read_leads
+from intake.sequence_file import find_sequence, read_sequence
+from intake.tally import Tally
+from settings import HOME, login_name, read_settings
+
+_SEQUENCES = HOME / "sequences"
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+)
+
+
+@app.callback()
+def starter() -> None:
+    """Brings leads in: what a file says becomes facts in the database first, then follow-ups in Temporal."""
+
+
+def _key(written: str) -> str:
+    # it becomes part of workflow ids, which everybody may read in Temporal, so an address must not be one
+    if re.fullmatch(r"[A-Za-z0-9_.-]{0,40}", written):
+        return written
+    raise typer.BadParameter("at most 40 letters, digits, and _ . - may make a key")
+
+
+@app.command()
+def enroll(
+    leads: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LEADS",
+            help="A .csv or .jsonl file: lead_id, email, name, timezone; every further column is a variable.",
+        ),
+    ],
+    sequence: Annotated[
+        str, typer.Option(metavar="NAME_OR_FILE", help="The name of a sequence in sequences/, or a file.")
+    ],
+    enrolment_key: Annotated[
+        str,
+        typer.Option(metavar="KEY", callback=_key, help="Enrol once more who was enrolled without, or with another."),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
+) -> None:
+    """Enrol leads in a sequence, each once: running it again changes nothing.
+
+    A bad row is refused, with its number and the remedy, and the good ones are enrolled even so. The exit code is 0
+    only when every row is enrolled, now or since earlier.
+
+    Example: `python starter.py enroll --sequence no-reply sequences/leads.csv`
+    """
+    tally = Tally()
+    try:
+        run(_enroll(tally, sequence, leads, enrolment_key), name="starter", also=(FileError, EnrolmentError))
+    except SystemExit:
+        if tally.rows:
+            complain("starter", "what was done before is below; run the same command again to do the rest")
+            _say(tally, as_json=as_json)
+        raise
+    _say(tally, as_json=as_json)
+    raise typer.Exit(1 if tally.refused else 0)
+
+
+async def _enroll(tally: Tally, name_or_file: str, leads: Path, key: str) -> None:
+    """Read and reach everything before the first write, so that what is wrong changes nothing."""
+    settings = read_settings()
+    sequence = read_sequence(find_sequence(name_or_file, _SEQUENCES))
+    check_enrollable(sequence)
+    rows = read_leads(leads)
+    client = await open_temporal()
+    async with open_database(settings) as engine:
+        enroller = Enroller(
+            engine, client, workspace=settings.workspace, task_queue=settings.task_queue, by=f"starter:{login_name()}"
+        )
+        with _progress() as progress:
+            bar = progress.add_task("enrolling", total=_about(leads))
+            try:
+                async for result in enroller.enroll(sequence, rows, key):
+                    tally.add(result)
+                    progress.advance(bar)
+            except RPCError as error:
+                raise UnreachableError(f"Temporal went away ({error.message}): see that it runs") from None
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _about(leads: Path) -> int:
+    """Count a file's lines: about as many as its rows."""
+    with leads.open("rb") as file:
+        return sum(1 for _ in file)
+
+
+def _say(tally: Tally, *, as_json: bool) -> None:
+    print(json.dumps(tally.as_facts()) if as_json else "\n".join(tally.as_sentences()))
+
+
+def main() -> None:
+    """Run the command of this process."""
+    try:
+        app()
+    except SystemExit as end:
+        leave(end.code)
+
+
+if __name__ == "__main__":
+    main()
