@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Interval, Select, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Interval, Select, bindparam, exists, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +13,11 @@ from domain.instance import InstanceStatus, Reason
 from store.leads import LockedLead
 from store.tables import Draft, Instance, Suppression
 
-_IN_FLIGHT = (DraftState.SENDING, DraftState.UNKNOWN)
+# Written out in the statement: a plan kept for all values of a parameter could not use the indexes of these states.
+_SENT: ColumnElement[str] = literal_column(f"'{DraftState.SENT}'")
+_IN_FLIGHT: list[ColumnElement[str]] = [
+    literal_column(f"'{state}'") for state in (DraftState.SENDING, DraftState.UNKNOWN)
+]
 
 
 class StoredDraft(NamedTuple):
@@ -54,7 +58,7 @@ def _facts() -> Select[Any]:
     wanted, other = Draft.__table__.alias("wanted"), Draft.__table__.alias("other")
     of_thread = other.c.thread_id == bindparam("thread_id")
     busy = exists().where(of_thread, other.c.state.in_(_IN_FLIGHT), other.c.id != bindparam("draft_id"))
-    sent = select(other).where(of_thread, other.c.state == DraftState.SENT)
+    sent = select(other).where(of_thread, other.c.state == _SENT)
     references = func.array_agg(aggregate_order_by(other.c.message_id, other.c.sent_at, other.c.step))
     suppressed = exists().where(
         Suppression.workspace == bindparam("workspace"), Suppression.address == bindparam("address")
