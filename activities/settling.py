@@ -64,6 +64,8 @@ async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> 
         return await _settle_pending(at, draft, facts, decision)
     if draft.state is DraftState.REFUSED and decision in (Decision.RESUME, Decision.SKIP):
         return await go_on(at, DraftState.REFUSED, facts.now)
+    if decision is Decision.RESUME and facts.status is InstanceStatus.PAUSED:
+        await _set_active(at, "resumed")
     if decision in (None, Decision.RESUME) or (decision, draft.state) == (Decision.SENT, DraftState.SENT):
         return standing(at, facts)
     return DecisionRefused(sentence=f"step {at.step} is {draft.state} ({draft.why}): resume, skip or stop are possible")

@@ -23,6 +23,7 @@ from domain.step import (
     DecisionRefused,
     DeliverStep,
     Held,
+    Paused,
     PauseFollowUp,
     Ready,
     Recorded,
@@ -101,10 +102,8 @@ class StepActivities:
         told = RecordOutcome(instance_id=call.instance_id, step=call.step, token=str(claim.token), outcome=outcome)
         try:
             result = await self._record(told)
-        except DBAPIError as error:
-            if not is_down(error):
-                raise
-            activity.logger.warning("%s step %s: recorded later: %s", call.instance_id, call.step, outcome.code)
+        except Exception:  # I9: whatever kept it from being recorded, the answer is not lost with it
+            activity.logger.exception("%s step %s: recorded later: %s", call.instance_id, call.step, outcome.code)
             return Unrecorded(token=told.token, outcome=without_reply(outcome))
         if isinstance(outcome, Unknown):
             await signal_pause(self._identity)
@@ -144,7 +143,7 @@ class StepActivities:
 
     async def _record(self, call: RecordOutcome) -> Recorded:
         answered = await self._while_up(lambda connection: record(connection, call, self._identity))
-        if answered.late:
+        if answered.late and not isinstance(answered.result, Paused):  # what still waits for a person is left to one
             await signal_resume(self._identity)
         return answered.result
 

@@ -166,6 +166,9 @@ class FollowUpWorkflow(Inbox):
             self.answer(asked, objection, refused=not self._at.is_so(asked.command))
             return
         match asked.command:
+            case Pause(reason=Reason.SEND_OUTCOME_UNKNOWN, by=by):
+                # the draft knows better: a run that was reset hears again what has been settled long ago
+                result = await self._settle(None, by=by)
             case Pause(reason=reason, by=by):
                 result = await self._pause(reason, by=by)
             case Resume(decision=decision, by=by):

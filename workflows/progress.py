@@ -51,7 +51,8 @@ class Progress:
                 self._become(InstanceStatus.STOPPED, result.reason)
             case Ready():
                 self._become(InstanceStatus.ACTIVE, Reason.NONE)
-                self.due_at = self.until = now
+                # a pause is no short cut: a step that is not due yet is still waited for
+                self.due_at = self.until = max(self.due_at, now)
             case DecisionRefused():
                 pass
 

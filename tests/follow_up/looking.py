@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 _PATIENCE = timedelta(seconds=20)
 _BETWEEN_LOOKS = timedelta(milliseconds=20)
+_CAUSE = WorkflowTaskFailedCause
 Handle = WorkflowHandle[Any, Any]
 
 
@@ -57,7 +58,9 @@ async def count(handle: Handle, *kinds: EventType.ValueType) -> int:
 
 async def stumbles(handle: Handle) -> int:
     """How many of a run's workflow tasks failed: one that does is tried again for ever, and nothing else happens."""
-    return await count(handle, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
+    failed = [one.workflow_task_failed_event_attributes for one in await events(handle)]
+    harmless = (_CAUSE.WORKFLOW_TASK_FAILED_CAUSE_UNSPECIFIED, _CAUSE.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW)
+    return sum(one.cause not in harmless for one in failed)
 
 
 async def refusal(handle: Handle, command: str, *arguments: object) -> str:

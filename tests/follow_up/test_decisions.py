@@ -159,3 +159,16 @@ async def test_the_wait_of_the_next_step_counts_from_the_decision(scene: Scene) 
         await scene.handle().execute_update("resume", "skip")
     [row] = await scene.rows("SELECT until FROM instances")
     assert timedelta(0) <= row.until - before - timedelta(hours=1) < timedelta(minutes=1)
+
+
+async def test_a_pause_is_no_short_cut_the_step_is_sent_when_it_is_due(scene: Scene) -> None:
+    provider = ScriptedProvider()
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(timedelta(0), timedelta(hours=1)), a_lead())
+        before = await until_page(scene.handle(), "| 1 | sent |")
+        await scene.handle().execute_update("pause")
+        await scene.handle().execute_update("resume")
+        assert await page(scene.handle()) == before
+    [row] = await scene.rows("SELECT until FROM instances")
+    assert f"due {row.until:%Y-%m-%d %H:%M:%S} UTC" in before
+    assert len(provider.sent) == 1

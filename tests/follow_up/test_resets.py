@@ -1,0 +1,167 @@
+"""A reset in the Web UI makes steps run again, beside the old run if that was sending: none is sent twice (I1, I2)."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.outcome import Fault, Refused, Unknown
+from providers.scripted import Halt, ScriptedProvider
+from tests.follow_up.commands import FIRST, LAST, MIDDLE, reset
+from tests.follow_up.looking import page, refusal, stumbles, until, until_page
+from tests.scene import Scene, a_lead, a_sequence
+
+_LATER = timedelta(days=1)
+_POINTS = pytest.mark.parametrize("to", [FIRST, MIDDLE, LAST])
+_REPEAT = pytest.mark.parametrize("repeat", [True, False], ids=["said again", "said once"])
+# Half of it to reach the point of no return, half to be answered; then another run gives the send up as unknown.
+_SOON = timedelta(seconds=1)
+
+
+def _ids(provider: ScriptedProvider) -> list[str]:
+    return [letter.draft_id[-7:] for letter in provider.sent]
+
+
+async def _resume_once_more(scene: Scene) -> None:
+    """Say again what a run was not told that begins with the answer that paused it."""
+    await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+    await scene.handle().execute_update("resume")
+
+
+@_POINTS
+@_REPEAT
+async def test_a_completed_follow_up_that_is_reset_completes_again_and_sends_nothing(
+    scene: Scene, to: str, repeat: bool
+) -> None:
+    provider = ScriptedProvider({f"{scene.instance()}/1/email": Unknown(code="cut")})
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(), a_lead())
+        await until_page(scene.handle(), "**paused**")
+        await scene.handle().signal("resume", "sent")
+        await scene.handle().result()
+        before = await scene.ledger()
+        await reset(scene.client, scene.handle(), to, repeat_what_was_said=repeat)
+        if (to, repeat) == (MIDDLE, False):
+            await _resume_once_more(scene)
+        ending = await scene.handle().result()
+    assert (ending.status, await scene.status()) == ("completed", ("completed", "none"))
+    assert _ids(provider) == ["1/email", "2/email", "3/email"]
+    assert await scene.ledger() == before
+    assert await stumbles(scene.handle()) == 0
+
+
+@_POINTS
+@_REPEAT
+async def test_a_waiting_follow_up_that_is_reset_waits_for_the_same_instant(
+    scene: Scene, to: str, repeat: bool
+) -> None:
+    provider = ScriptedProvider({f"{scene.instance()}/1/email": Unknown(code="cut")})
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(timedelta(0), _LATER), a_lead())
+        await until_page(scene.handle(), "**paused**")
+        await scene.handle().signal("resume", "sent")
+        before = await until_page(scene.handle(), "| 2 | due")
+        await reset(scene.client, scene.handle(), to, repeat_what_was_said=repeat)
+        if (to, repeat) == (MIDDLE, False):
+            await _resume_once_more(scene)
+        await until_page(scene.handle(), before.splitlines()[-1])
+        assert await scene.status() == ("active", "none")
+    assert (_ids(provider), await scene.states()) == (["1/email"], ["sent"])
+
+
+@_POINTS
+@_REPEAT
+async def test_a_paused_follow_up_that_is_reset_is_paused_again_and_can_be_resumed(
+    scene: Scene, to: str, repeat: bool
+) -> None:
+    provider = ScriptedProvider({f"{scene.instance()}/1/email": Unknown(code="cut")})
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(), a_lead())
+        await until_page(scene.handle(), "**paused**")
+        await reset(scene.client, scene.handle(), to, repeat_what_was_said=repeat)
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+        await scene.handle().execute_update("resume", "sent")
+        await scene.handle().result()
+    assert (_ids(provider), await scene.states()) == (["1/email", "2/email", "3/email"], ["sent"] * 3)
+
+
+async def test_a_stopped_follow_up_that_is_reset_sends_nothing_more(scene: Scene) -> None:
+    provider = ScriptedProvider()
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(timedelta(0), _LATER), a_lead())
+        await until_page(scene.handle(), "| 1 | sent |")
+        await scene.handle().execute_update("stop")
+        await scene.handle().result()
+        await reset(scene.client, scene.handle(), FIRST, repeat_what_was_said=False)
+        await scene.handle().execute_update("pause")
+        await scene.handle().result()
+    assert (_ids(provider), await scene.status()) == (["1/email"], ("stopped", "operator"))
+
+
+async def test_a_reset_while_a_send_is_in_flight_waits_for_the_old_run_and_needs_no_person(scene: Scene) -> None:
+    halt = Halt.new()
+    provider = ScriptedProvider(after=halt)
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(), a_lead())
+        await halt.reached.wait()
+        await reset(scene.client, scene.handle(), FIRST)
+        await until_page(scene.handle(), "**held** (draft_already_sending)")
+        halt.go.set()
+        await scene.handle().result()
+    assert (_ids(provider), await scene.states()) == (["1/email", "2/email", "3/email"], ["sent"] * 3)
+    assert "paused" not in [entry.to_state for entry in await scene.ledger()]
+
+
+async def test_an_old_run_that_answers_too_late_settles_the_unknown_by_itself(scene: Scene) -> None:
+    halt = Halt.new()
+    provider = ScriptedProvider(after=halt)
+    async with scene.worker(provider, send_timeout=_SOON):
+        await scene.enroll(a_sequence(), a_lead())
+        await halt.reached.wait()
+        await reset(scene.client, scene.handle(), FIRST)
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+        halt.go.set()
+        await scene.handle().result()
+    assert (_ids(provider), await scene.states()) == (["1/email", "2/email", "3/email"], ["sent"] * 3)
+    assert [task.state for task in await scene.rows("SELECT state FROM tasks")] == ["closed"]
+
+
+@pytest.mark.parametrize("fault", [Fault.MESSAGE, Fault.CONFIGURATION])
+async def test_an_old_run_that_was_refused_too_late_leaves_the_follow_up_to_a_person(
+    scene: Scene, fault: Fault
+) -> None:
+    halt = Halt.new()
+    provider = ScriptedProvider(lambda _: Refused(code="smtp-554", fault=fault), before=halt)
+    async with scene.worker(provider, send_timeout=_SOON):
+        await scene.enroll(a_sequence(), a_lead())
+        await halt.reached.wait()
+        await reset(scene.client, scene.handle(), FIRST)
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+        halt.go.set()  # and a worker that stops waits for what was begun
+    async with scene.worker(provider):
+        assert await refusal(scene.handle(), "resume", "not_sent")
+        assert await scene.status() == ("paused", f"refused_{fault}")
+    assert len(provider.begun) == 1
+
+
+async def test_a_pause_and_a_resume_that_are_said_again_to_a_run_that_was_reset_leave_it_as_it_was(
+    scene: Scene,
+) -> None:
+    provider = ScriptedProvider()
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(timedelta(0), _LATER), a_lead())
+        await until_page(scene.handle(), "| 1 | sent |")
+        await scene.handle().signal("pause")
+        await scene.handle().signal("resume")
+        await until(lambda: _entered(scene, "resumed"))
+        before = await until_page(scene.handle(), "**active**")
+        await reset(scene.client, scene.handle(), FIRST)
+        await until(lambda: _shows(scene, before))
+    assert (await scene.status(), _ids(provider)) == (("active", "none"), ["1/email"])
+
+
+async def _shows(scene: Scene, before: str) -> bool:
+    return await page(scene.handle()) == before
+
+
+async def _entered(scene: Scene, why: str) -> bool:
+    return why in [entry.why for entry in await scene.ledger()]
