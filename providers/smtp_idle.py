@@ -20,20 +20,19 @@ class IdleWires:
         self._closed = False
 
     def take(self) -> Wire | None:
-        """Take the connection that rested least; None when none is alive."""
-        while self._resting:
-            wire, timer = self._resting.popitem()
-            timer.cancel()
-            if not wire.interrupted():
-                return wire
-            wire.drop()
-        return None
+        """Take the connection that rested least, which may have gone stale; None when none rests."""
+        if not self._resting:
+            return None
+        wire, timer = self._resting.popitem()
+        timer.cancel()
+        return wire
 
     def give(self, wire: Wire) -> None:
-        """Let a connection rest whose last letter was taken by the server, or take leave on it."""
-        if wire.interrupted():
-            wire.drop()
-        elif self._closed or wire.letters >= _MOST_LETTERS or len(self._resting) >= _MOST_RESTING:
+        """Let a connection rest whose last letter was taken by the server, or take leave on it.
+
+        Whatever the server says meanwhile makes its next command fail (`Wire.ask`), before a letter is begun.
+        """
+        if self._closed or wire.letters >= _MOST_LETTERS or len(self._resting) >= _MOST_RESTING:
             wire.quit()
         else:
             later = asyncio.get_running_loop().call_later

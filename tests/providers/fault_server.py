@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from enum import StrEnum
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn, Self, cast
 
 PHASES = ("connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "body", "final", "quit")
 _SAID = {
@@ -28,7 +28,8 @@ class Wrong(StrEnum):
 
     DROP = "drop"
     RESET = "reset"
-    HANG = "hang"
+    HANG = "hang"  # says nothing, until the client goes
+    DEAF = "deaf"  # says nothing and reads nothing, so it doesn't notice that the client goes
     SLOW = "slow"  # a reply that never ends, one octet at a time
     HALF = "half"  # the beginning of the right reply, then the end of the connection
 
@@ -64,7 +65,7 @@ class FaultServer:
         self.terminated = asyncio.Event()  # set by the first terminator
         self._tls = tls
         self._tls_at_once = tls_at_once
-        self._released = asyncio.Event()
+        self.released = asyncio.Event()
         self._taken = asyncio.Condition()
         self._taken_octets = 0
         self._sessions: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -82,8 +83,7 @@ class FaultServer:
         self._server.close()
         if kind is None:
             await self.settled()
-        for session in self._sessions:
-            session.cancel()
+        self.abandon()
 
     @property
     def url(self) -> str:
@@ -91,7 +91,7 @@ class FaultServer:
 
     async def settled(self) -> None:
         """Wait until every session has ended; idle ones end when the client does."""
-        self._released.set()
+        self.released.set()
         await self.left()
 
     async def left(self) -> None:
@@ -125,6 +125,17 @@ class FaultServer:
             writer.close()
             del self._sessions[task]
 
+    def abandon(self) -> None:
+        """Forget every connection, deaf ones too."""
+        for session, writer in self._sessions.items():
+            writer.transport.abort()
+            session.cancel()
+
+    def stop_listening(self) -> None:
+        """Read nothing more on any connection, not even TLS's farewell."""
+        for writer in self._sessions.values():
+            cast("asyncio.Transport", writer.transport).pause_reading()
+
     async def take(self, octets: int) -> None:
         async with self._taken:
             self._taken_octets += octets
@@ -134,13 +145,6 @@ class FaultServer:
         self.terminators += terminators
         if terminators:
             self.terminated.set()
-
-    async def hang(self, reader: asyncio.StreamReader, *, deaf: bool) -> None:
-        self.stuck.set()
-        if deaf:
-            await self._released.wait()
-        else:
-            self.end((b"\r\n" + await reader.read()).count(b"\r\n.\r\n"))
 
     def fault(self, phase: str) -> Fault | None:
         return self.once.pop(phase, None) or self.faults.get(phase)
@@ -180,8 +184,7 @@ class _Session:
         if "body" in self._server.faults:
             await self._reader.readexactly(1)
             await self._answer("body")
-            await self._server.hang(self._reader, deaf=True)
-            raise _OverError
+            await self._go_wrong(Wrong.DEAF, b"")
         while (line := await self._reader.readuntil(b"\r\n")) != b".\r\n":
             message += line[1:] if line.startswith(b".") else line
             await self._server.take(len(line))
@@ -194,7 +197,7 @@ class _Session:
         fault = self._server.fault(phase)
         usual = self._usual(phase)
         if isinstance(fault, Wrong):
-            await self._go_wrong(fault, usual, deaf=phase == "body")
+            await self._go_wrong(fault, usual)
         reply = usual if fault is None else fault
         self._writer.write(reply)
         await self._writer.drain()
@@ -208,7 +211,7 @@ class _Session:
             )
         return _SAID.get(phase, b"500 5.5.1 what?\r\n")
 
-    async def _go_wrong(self, how: Wrong, usual: bytes, *, deaf: bool) -> NoReturn:
+    async def _go_wrong(self, how: Wrong, usual: bytes) -> NoReturn:
         if how is Wrong.RESET:
             raw = self._writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -218,7 +221,11 @@ class _Session:
         elif how is Wrong.SLOW:
             await self._drip(usual)
         elif how is Wrong.HANG:
-            await self._server.hang(self._reader, deaf=deaf)
+            self._server.stuck.set()
+            self._server.end((b"\r\n" + await self._reader.read()).count(b"\r\n.\r\n"))
+        elif how is Wrong.DEAF:
+            self._server.stop_listening()
+            await self._server.released.wait()
         raise _OverError
 
     async def _drip(self, usual: bytes) -> None:

@@ -131,12 +131,12 @@ async def _listening(port: int) -> None:
 
 
 def _taken(kept: Path) -> list[bytes]:
-    """Read the dumps; one of a message still under way is empty, and goes away with its connection."""
+    """Read the dumps; one of a message still under way lacks the empty line at its end, and goes away."""
     dumps = []
     for file in kept.iterdir():
         with suppress(FileNotFoundError):
             dumps.append(file.read_bytes())
-    return [_message(dump) for dump in dumps if dump]
+    return [_message(dump) for dump in dumps if dump.endswith(b"\n\n")]
 
 
 def _message(dump: bytes) -> bytes:

@@ -148,6 +148,8 @@ CASES = [
     *(Case(phase, b"250-a\r\n550 b\r\n", NotSent, f"smtp-garbage-{phase}") for phase in _ENVELOPE),
     *(Case(phase, b"450 4.3.0 later\r\n", NotSent, f"smtp-450-{phase}", sink=["-r", phase]) for phase in _ENVELOPE),
     *(Case(phase, b"421 4.3.0 closing\r\n", NotSent, f"smtp-421-{phase}", sink=["-Q", phase]) for phase in _ENVELOPE),
+    Case("mail", b"250 fine\r\n250 finer\r\n", NotSent, "smtp-garbage-rcpt"),
+    Case("rcpt", b"250 fine\r\n354 go ahead\r\n", NotSent, "smtp-garbage-data"),
     Case("mail", b"354 what\r\n", NotSent, "smtp-354-mail"),
     Case("mail", b"553 5.7.1 not your address\r\n", Refused, "smtp-553-mail", C),
     Case("mail", b"530 5.7.0 authenticate\r\n", Refused, "smtp-530-mail", C),
@@ -228,3 +230,12 @@ async def test_the_phase_of_a_fault_decides_its_outcome_at_smtp_sink(case: Case)
         outcome = await provider.send(letter(), gate)
         await provider.close()
     _check(case, outcome, gate)
+
+
+async def test_a_servers_words_are_kept_short_and_printable() -> None:
+    async with FaultServer({"rcpt": b"450-4.2.1 \x1b[31mred\x07\r\n450 " + b"\xc3\xbc" * 600 + b"\r\n"}) as server:
+        provider = SmtpProvider.from_url(server.url, send_timeout=SHORT)
+        outcome = await provider.send(letter(), Asked())
+    assert outcome.reply.startswith("4.2.1  [31mred   ü")
+    assert outcome.reply.isprintable()
+    assert len(outcome.reply) == 500

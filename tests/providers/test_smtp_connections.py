@@ -23,6 +23,7 @@ async def test_letters_one_after_the_other_share_a_connection() -> None:
         await provider.close()
     assert server.connections == 1
     assert len(server.messages) == 5
+    assert server.commands[-1] == b"QUIT\r\n"
 
 
 async def test_a_connection_carries_fifty_letters_at_most() -> None:
@@ -105,14 +106,20 @@ async def test_after_anything_but_a_clean_end_a_connection_is_not_used_again(pha
         assert isinstance(await provider.send(letter(), Asked()), Sent)
         await provider.close()
     assert server.connections == 2
+    assert sum(command.startswith(b"MAIL") for command in server.commands) == 2
 
 
 async def test_a_closed_provider_leaves_no_connection_open() -> None:
     async with FaultServer({"quit": Wrong.HANG}) as server:
         provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
         await asyncio.gather(*(provider.send(letter(), Asked()) for _ in range(12)))
+        resting = list(provider._idle._resting)
         await provider.close()
-        await server.settled()
+        assert resting
+        assert all(wire.gone.is_set() for wire in resting)
+        await provider.send(letter(), Asked())  # a late one doesn't leave a connection behind either
+        await server.left()
+    assert len(server.messages) == 13
 
 
 async def test_nobody_listening_is_not_sent() -> None:
@@ -128,7 +135,7 @@ async def test_nobody_listening_is_not_sent() -> None:
     [
         (Wrong.DROP, NotSent, "smtp-eof-body"),
         (Wrong.RESET, NotSent, "smtp-eof-body"),
-        (Wrong.HANG, NotSent, "smtp-timeout-body"),
+        (Wrong.DEAF, NotSent, "smtp-timeout-body"),
         (b"552 5.3.4 too big\r\n", Refused, "smtp-552-body"),
         (b"451 4.3.0 no space\r\n", NotSent, "smtp-451-body"),
     ],
