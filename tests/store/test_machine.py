@@ -1,0 +1,333 @@
+"""The draft's states, driven by everything that may happen to a step, in any order and at once.
+
+Hypothesis plays claims, crossings of the point of no return, answers (right, stale, late, twice), settlements of the
+claim's own run and of others, decisions, pauses and the passing of time against a model of I1, I2, I3 and I8, on a real
+PostgreSQL. A run of the suite plays the same games every time; to explore:
+
+    HYPOTHESIS_EXAMPLES=2000 .venv/bin/python -m pytest tests/store/test_machine.py
+"""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.headerregistry import Address
+from itertools import count
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.claiming import claim_step
+from activities.recording import record
+from activities.settling import pause_for, settle
+from domain.command import Decision
+from domain.instance import Reason
+from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
+from domain.step import DecisionRefused, DeliverStep, Held, PauseFollowUp, RecordOutcome, SettleStep
+from store.drafts import Claim, StoredDraft, holds_claim
+from store.engine import open_engine
+from tests.store.enrolled import enroll_one
+from tests.store.keeping import Kept, look
+
+_T = TypeVar("_T")
+SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
+STEPS = st.sampled_from([1, 2])
+RUNS = st.sampled_from(["run-a", "run-b"])
+DECISIONS = st.sampled_from(list(Decision))
+REFUSALS = st.sampled_from([Refused(code="5xx", fault=fault) for fault in Fault])
+BEFORE_THE_GATE: st.SearchStrategy[Outcome] = st.just(NotSent(code="connect")) | REFUSALS
+BEHIND_IT: st.SearchStrategy[Outcome] = st.just(Sent(code="250")) | st.just(Unknown(code="eof")) | REFUSALS
+_EXPLORED = os.environ.get("HYPOTHESIS_EXAMPLES")
+PLAYED = settings(
+    max_examples=int(_EXPLORED or 30),
+    stateful_step_count=30,
+    derandomize=_EXPLORED is None,
+    deadline=None,  # a shared machine's speed is no claim of ours
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+_names = count(1)
+
+
+@dataclass
+class Played:
+    """A claim that was granted, and the process that holds it. Its clock moves only when the game moves it."""
+
+    step: int
+    generation: int
+    claim: Claim
+    age: str = "fresh"  # then "stale": a settlement may touch it; then "overdue": it may not act any more
+    crossed: bool = False
+    answer: Outcome | None = None
+
+    @property
+    def token(self) -> str:
+        return str(self.claim.token)
+
+
+@dataclass
+class Game:
+    """One instance and all that was ever done to it."""
+
+    engine: AsyncEngine
+    instance: str
+    claims: list[Played] = field(default_factory=list)
+
+    async def claim(self, step: int, run: str) -> object:
+        """Try to claim a step's draft; the clock of a claim that is granted stands still."""
+        claim = Claim(uuid.uuid4(), run, f"worker-{run}", timedelta(minutes=1), timedelta(minutes=10))
+        call = DeliverStep(instance_id=self.instance, step=step, due_at=datetime.now(UTC))
+        async with self.engine.begin() as connection:
+            result = await claim_step(connection, call, claim, SENDER)
+            if isinstance(result, StoredDraft):
+                await connection.execute(
+                    text("UPDATE drafts SET claimed_at = :far, overdue_at = :far WHERE claim_token = :token"),
+                    {"far": datetime(2100, 1, 1, tzinfo=UTC), "token": claim.token},
+                )
+        if isinstance(result, StoredDraft):
+            self.claims.append(Played(step, result.generation, claim))
+        return result
+
+    async def grow(self, played: Played, age: str) -> None:
+        """Let time pass for a claim."""
+        played.age = age
+        overdue = "now() - interval '1 second'" if age == "overdue" else "overdue_at"
+        sql = f"UPDATE drafts SET claimed_at = now() - interval '1 hour', overdue_at = {overdue}"  # noqa: S608  # ours
+        async with self.engine.begin() as connection:
+            await connection.execute(text(f"{sql} WHERE claim_token = :token"), {"token": played.claim.token})
+
+    async def cross(self, played: Played) -> bool:
+        """Ask what the gate asks, and cross the point of no return if it lets through."""
+        if played.age == "overdue":
+            return False
+        if played.age == "stale":
+            async with self.engine.connect() as connection:
+                if not await holds_claim(connection, f"{self.instance}/{played.step}/email", played.claim.token):
+                    return False
+        played.crossed = True
+        return True
+
+    async def record(self, step: int, token: str, outcome: Outcome) -> object:
+        """Record an answer."""
+        call = RecordOutcome(instance_id=self.instance, step=step, token=token, outcome=outcome)
+        async with self.engine.begin() as connection:
+            return await record(connection, call, "worker")
+
+    async def settle(self, step: int, run: str, decision: Decision | None) -> object:
+        """Look what became of a step, or decide it."""
+        call = SettleStep(instance_id=self.instance, step=step, decision=decision, by="grace" if decision else "")
+        async with self.engine.begin() as connection:
+            return await settle(connection, call, run, "worker")
+
+    async def pause(self, step: int) -> object:
+        """Pause as an operator does."""
+        call = PauseFollowUp(instance_id=self.instance, step=step, reason=Reason.OPERATOR, by="grace")
+        async with self.engine.begin() as connection:
+            return await pause_for(connection, call)
+
+    async def look(self) -> Kept:
+        """Read what is true now."""
+        async with self.engine.connect() as connection:
+            return await look(connection, self.instance)
+
+    def check_calls(self) -> None:
+        """I2: of each generation at most one claim was granted, and so at most one call crossed."""
+        granted = [(played.step, played.generation) for played in self.claims]
+        assert len(granted) == len(set(granted)), granted
+
+
+async def new_game(engine: AsyncEngine) -> Game:
+    """A lead of its own, freshly enrolled."""
+    return Game(engine, await enroll_one(engine, f"lead-{next(_names)}"))
+
+
+class Machine(RuleBasedStateMachine):
+    """One thing at a time, each checked against what was true before it."""
+
+    runner: asyncio.Runner
+    engine: AsyncEngine
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.game = self.do(new_game(self.engine))
+        self.before = self.do(self.game.look())
+
+    def do(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return self.runner.run(work)
+
+    @rule(step=STEPS, run=RUNS)
+    def claim(self, step: int, run: str) -> None:
+        granted = isinstance(self.do(self.game.claim(step, run)), StoredDraft)
+        busy = {"sending", "unknown"} & {draft.state for draft in self.before.drafts.values()}
+        free = self.before.state(step) in (None, "pending") and not busy
+        open_to_all = self.before.instance.status in ("active", "held")
+        assert granted == (free and open_to_all), "granted exactly when nothing forbids it"
+
+    @precondition(lambda self: self.game.claims)
+    @rule(data=st.data())
+    def cross(self, data: st.DataObject) -> None:
+        played = data.draw(st.sampled_from(self.game.claims))
+        if played.crossed or played.answer is not None:
+            return
+        holder = self.before.drafts[played.step]
+        if self.do(self.game.cross(played)):
+            assert (holder.state, holder.claim_token) == ("sending", played.claim.token), (
+                "I2: crossed without its claim"
+            )
+
+    @precondition(lambda self: self.game.claims)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        """A claim is answered: in time or late, once or again because the commit was in doubt."""
+        played = data.draw(st.sampled_from(self.game.claims))
+        if played.answer is None:
+            played.answer = data.draw(BEHIND_IT if played.crossed else BEFORE_THE_GATE)
+        self._record(played.step, played.token, played.answer)
+
+    @rule(step=STEPS, outcome=BEFORE_THE_GATE | BEHIND_IT)
+    def answer_with_a_token_nobody_holds(self, step: int, outcome: Outcome) -> None:
+        self._record(step, str(uuid.uuid4()), outcome)
+
+    def _record(self, step: int, token: str, outcome: Outcome) -> None:
+        draft = self.before.drafts.get(step)
+        self.do(self.game.record(step, token, outcome))
+        after = self.do(self.game.look())
+        if draft is None or str(draft.claim_token) != token or draft.state not in ("sending", "unknown"):
+            assert (after.drafts, after.instance, after.tasks) == (
+                self.before.drafts,
+                self.before.instance,
+                self.before.tasks,
+            )
+            return
+        free = isinstance(outcome, NotSent) or (isinstance(outcome, Refused) and outcome.fault is Fault.CONFIGURATION)
+        released = "stopped" if after.instance.status == "stopped" else "pending"
+        assert after.state(step) == (released if free else outcome.kind)
+
+    @precondition(lambda self: self.game.claims)
+    @rule(data=st.data(), age=st.sampled_from(["stale", "overdue"]))
+    def time_passes(self, data: st.DataObject, age: str) -> None:
+        played = data.draw(st.sampled_from(self.game.claims))
+        if played.age != "overdue":
+            self.do(self.game.grow(played, age))
+
+    @rule(step=STEPS, run=RUNS)
+    def look_what_became_of_it(self, step: int, run: str) -> None:
+        result = self.do(self.game.settle(step, run, None))
+        after = self.do(self.game.look())
+        if self.before.state(step) != "sending":
+            assert after.drafts == self.before.drafts, "without a word nothing moves on"
+            return
+        assert after.state(step) == ("sending" if isinstance(result, Held) else "unknown")
+        assert isinstance(result, Held) != self._given_up(step, run)
+
+    @rule(step=STEPS, run=RUNS, decision=DECISIONS)
+    def decide(self, step: int, run: str, decision: Decision) -> None:
+        result = self.do(self.game.settle(step, run, decision))
+        after = self.do(self.game.look())
+        if isinstance(result, DecisionRefused):
+            assert (after.drafts, after.instance, after.ledger) == (
+                self.before.drafts,
+                self.before.instance,
+                self.before.ledger,
+            )
+        if self.before.state(step) == "unknown" and decision is Decision.NOT_SENT:
+            assert isinstance(result, DecisionRefused) != (self._holder(step).age == "overdue")
+        elif self.before.state(step) == "unknown":
+            assert after.state(step) == ("skipped" if decision in (Decision.SKIP, Decision.STOP) else "sent")
+
+    @rule(step=STEPS)
+    def pause(self, step: int) -> None:
+        self.do(self.game.pause(step))
+        after = self.do(self.game.look())
+        assert after.drafts == self.before.drafts
+        assert after.instance.status in ("paused", "stopped", "completed")
+
+    def _holder(self, step: int) -> Played:
+        token = self.before.drafts[step].claim_token
+        return next(played for played in self.game.claims if played.claim.token == token)
+
+    def _given_up(self, step: int, run: str) -> bool:
+        holder = self._holder(step)
+        return holder.age == "overdue" or (holder.age == "stale" and holder.claim.run == run)
+
+    @invariant()
+    def everything_is_kept(self) -> None:
+        self.game.check_calls()
+        after = self.do(self.game.look())
+        after.check()
+        for step, draft in self.before.drafts.items():
+            assert after.drafts[step].content == draft.content
+            if draft.state in ("sent", "refused", "skipped", "stopped"):
+                assert after.drafts[step] == draft, "what is final stays"
+        self.before = after
+
+
+@contextmanager
+def _loop(database_url: str) -> Iterator[tuple[asyncio.Runner, AsyncEngine]]:
+    """An event loop for rules, which are no coroutines, and an engine that lives in it."""
+    with asyncio.Runner() as runner:
+        engine = open_engine(database_url)
+        try:
+            yield runner, engine
+        finally:
+            runner.run(engine.dispose())
+
+
+def test_i1_i2_i3_i8_whatever_happens_in_whatever_order(database_url: str) -> None:
+    with _loop(database_url) as (Machine.runner, Machine.engine):
+        run_state_machine_as_test(Machine, settings=PLAYED)
+
+
+# One worker's whole delivery, a look, a decision, or a pause: what may go on at once.
+DOINGS = st.one_of(
+    st.tuples(st.just("deliver"), STEPS, RUNS, st.tuples(BEFORE_THE_GATE | BEHIND_IT)),
+    st.tuples(st.just("settle"), STEPS, RUNS, st.tuples(st.none() | DECISIONS)),
+    st.tuples(st.just("lose"), STEPS, RUNS, st.just((None,))),
+    st.tuples(st.just("answer"), STEPS, RUNS, st.tuples(BEHIND_IT)),
+    st.tuples(st.just("pause"), STEPS, RUNS, st.just((None,))),
+)
+
+
+async def _do(game: Game, doing: str, step: int, run: str, what: Any) -> None:
+    match doing:
+        case "deliver" | "lose":
+            if isinstance(await game.claim(step, run), StoredDraft):
+                mine = next(one for one in reversed(game.claims) if (one.step, one.claim.run) == (step, run))
+                mine.crossed = not isinstance(what, NotSent) and await game.cross(mine)
+                await (game.record(step, mine.token, what) if doing == "deliver" else game.grow(mine, "overdue"))
+        case "settle":
+            await game.settle(step, run, what)
+        case "answer":
+            for late in [one for one in game.claims if one.step == step]:
+                await game.record(step, late.token, what)
+        case "pause":
+            await game.pause(step)
+
+
+def test_i1_i2_i3_i8_whatever_happens_at_once(database_url: str) -> None:
+    with _loop(database_url) as (runner, engine):
+
+        @PLAYED
+        @given(st.lists(st.lists(DOINGS, min_size=2, max_size=8), min_size=1, max_size=5))
+        def play(batches: list[list[Any]]) -> None:
+            runner.run(_play(engine, batches))
+
+        play()
+
+
+async def _play(engine: AsyncEngine, batches: list[list[Any]]) -> None:
+    game = await new_game(engine)
+    for batch in batches:
+        await asyncio.gather(*(_do(game, doing, step, run, what) for doing, step, run, (what,) in batch))
+        kept = await game.look()
+        kept.check()
+        game.check_calls()
+        for step in kept.drafts:
+            assert kept.claims(step) == sum(played.step == step for played in game.claims)

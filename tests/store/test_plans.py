@@ -1,0 +1,184 @@
+"""Every query finds its rows by an index, on tables of a million rows, whether or not its plan knows the values."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+import store
+from domain.draft import DraftState
+from domain.instance import InstanceStatus, Reason
+from domain.task import TaskKind
+from store import drafts, instances, leads, ledger, shown, tasks
+from store.engine import open_engine
+from tests.scene import a_lead, a_sequence
+from tests.store.million import ONE, lay_down
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TOKEN = uuid.UUID(int=1)
+DRAFT = f"{ONE}/1/email"
+Call = Callable[[AsyncConnection], Awaitable[object]]
+
+
+def _locked() -> leads.LockedLead:
+    return leads.LockedLead("w", a_lead(), ONE, "{}", ONE, 3, NOW)
+
+
+def _stored(state: DraftState, token: uuid.UUID | None) -> drafts.StoredDraft:
+    return drafts.StoredDraft(DRAFT, "s", "r", b"", state, claim_token=token)
+
+
+async def _enroll(connection: AsyncConnection) -> None:
+    sequence = a_sequence()
+    await instances.save_sequence(connection, "w", sequence)
+    await leads.save_leads(connection, "w", [a_lead("00001"), a_lead("new")])
+    wanted = [instances.Enrolment(f"w:s:{lead}", lead, 3, 0.0) for lead in ("00001", "new")]
+    await instances.enroll(connection, "w", sequence, wanted, "test")
+
+
+async def _new_draft(connection: AsyncConnection) -> None:
+    new = drafts.NewDraft("<m@example.test>", "s", "s", b"", "f")
+    await drafts.insert_draft(connection, _locked(), 2, new, "test")
+
+
+async def _record(connection: AsyncConnection) -> None:
+    facts = await drafts.read_facts(connection, _locked(), 1)
+    assert facts.draft is not None
+    await drafts.record_state(connection, facts.draft, DraftState.SENT, by="test", why="test", code="", reply="")
+
+
+# How each query is called; one that is public and not here fails the test below.
+CALLS: dict[str, Call] = {
+    "drafts.read_facts": lambda connection: drafts.read_facts(connection, _locked(), 1),
+    "drafts.insert_draft": _new_draft,
+    "drafts.claim_draft": lambda connection: drafts.claim_draft(
+        connection, DRAFT, drafts.Claim(TOKEN, "run", "test", timedelta(1), timedelta(1))
+    ),
+    "drafts.holds_claim": lambda connection: drafts.holds_claim(connection, DRAFT, TOKEN),
+    "drafts.record_state": _record,
+    "drafts.stop_pending": lambda connection: drafts.stop_pending(connection, ONE, "test", "test"),
+    "instances.set_status": lambda connection: instances.set_status(
+        connection, ONE, InstanceStatus.ACTIVE, Reason.NONE, by="test", why="test"
+    ),
+    "instances.advance": lambda connection: instances.advance(connection, ONE, 2, NOW, "test"),
+    "instances.save_sequence": _enroll,
+    "instances.enroll": _enroll,
+    "instances.find_enrolled": lambda connection: instances.find_enrolled(connection, [ONE, "w:s:none"]),
+    "instances.mark_started": lambda connection: instances.mark_started(connection, [ONE, "w:s:none"]),
+    "instances.list_instances": lambda connection: instances.list_instances(connection, "w"),
+    "instances.list_instances of a status": lambda connection: instances.list_instances(
+        connection, "w", InstanceStatus.PAUSED
+    ),
+    "instances.find_by_prefix": lambda connection: instances.find_by_prefix(connection, ONE[:-2]),
+    "leads.lock_lead": lambda connection: leads.lock_lead(connection, ONE),
+    "leads.save_leads": _enroll,
+    "leads.suppress": lambda connection: leads.suppress(connection, "w", "00001@gone.test", "test", "test"),
+    "ledger.read_ledger": lambda connection: ledger.read_ledger(connection, ONE),
+    "ledger.last_change": lambda connection: ledger.last_change(connection, ONE),
+    "shown.read_drafts": lambda connection: shown.read_drafts(connection, ONE),
+    "ledger.add_note": lambda connection: ledger.add_note(connection, ONE, 1, "x", by="test", why="test"),
+    "tasks.open_task": lambda connection: tasks.open_task(
+        connection, ONE, 1, TaskKind.SETTLE_OUTCOME, by="test", why="test"
+    ),
+    "tasks.close_tasks": lambda connection: tasks.close_tasks(connection, ONE, 1, by="test", why="test"),
+}
+# Generic plans that PostgreSQL makes without the values can't use an index whose use depends on a value.
+_NEEDS_ITS_VALUE = {"instances.find_by_prefix"}
+
+
+def _queries() -> Iterator[str]:
+    for module in pkgutil.iter_modules(store.__path__):
+        for name, function in inspect.getmembers(importlib.import_module(f"store.{module.name}")):
+            if inspect.iscoroutinefunction(function) and not name.startswith("_"):
+                first = next(iter(inspect.signature(function).parameters.values()), None)
+                if function.__module__ == f"store.{module.name}" and first and first.annotation is AsyncConnection:
+                    yield f"{module.name}.{name}"
+
+
+def test_every_query_has_its_plan_tested() -> None:
+    assert {name.split(" ")[0] for name in CALLS} == set(_queries())
+
+
+@pytest.fixture(scope="module")
+async def million(module_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on the file's database, after a million rows were laid down."""
+    engine = open_engine(module_url)
+    await lay_down(engine)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def on_million(million: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction of which nothing stays."""
+    async with million.connect() as opened:
+        yield opened
+        await opened.rollback()
+
+
+async def _statements(connection: AsyncConnection, call: Call) -> list[tuple[str, Any]]:
+    """The statements a call sends, with their parameters."""
+    sent: list[tuple[str, Any]] = []
+
+    def take(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(connection.sync_connection, "before_cursor_execute", take)
+    await call(connection)
+    event.remove(connection.sync_connection, "before_cursor_execute", take)
+    return sent
+
+
+# they read what an index scan below them found, or rows of their own
+_READ_NO_TABLE = {"Bitmap Heap Scan", "Values Scan", "Function Scan", "Subquery Scan"}
+
+
+def _scans(plan: dict[str, Any]) -> Iterator[str]:
+    # an index without a condition that leads into it is read from end to end as well
+    by_index = "Index" in plan["Node Type"] and "Index Cond" in plan
+    if plan["Node Type"].endswith("Scan") and not by_index and plan["Node Type"] not in _READ_NO_TABLE:
+        yield f"{plan['Node Type']} on {plan.get('Relation Name')}"
+    for part in plan.get("Plans", []):
+        yield from _scans(part)
+
+
+async def _scanned(connection: AsyncConnection, explain: str, parameters: Any = None) -> list[str]:
+    plan = (await connection.exec_driver_sql(explain, parameters)).scalar_one()
+    return list(_scans((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_no_query_reads_a_table_from_end_to_end(on_million: AsyncConnection, name: str) -> None:
+    statements = await _statements(on_million, CALLS[name])
+    assert statements
+    for statement, parameters in statements:
+        assert await _scanned(on_million, f"EXPLAIN (FORMAT JSON) {statement}", parameters) == [], statement
+
+
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - _NEEDS_ITS_VALUE))
+async def test_no_prepared_plan_reads_a_table_from_end_to_end(on_million: AsyncConnection, name: str) -> None:
+    """A connection that prepares a statement may keep one plan for all values; one that needs them would be slow."""
+    for statement, _ in await _statements(on_million, CALLS[name]):
+        numbered = _numbered(statement)
+        assert await _scanned(on_million, f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}") == [], statement
+
+
+def _numbered(statement: str) -> str:
+    """The statement with `$1` for `%(name)s`, as the server sees it."""
+    names: dict[str, int] = {}
+    return re.sub(r"%\((\w+)\)s", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement)
+
+
+async def test_a_plan_that_reads_a_table_from_end_to_end_is_seen(on_million: AsyncConnection) -> None:
+    explain = "EXPLAIN (FORMAT JSON) SELECT * FROM drafts WHERE code = 'x'"
+    await on_million.exec_driver_sql("SET LOCAL max_parallel_workers_per_gather = 0")
+    assert await _scanned(on_million, explain) == ["Seq Scan on drafts"]
