@@ -7,8 +7,8 @@ from domain.instance import InstanceStatus, Reason
 from workflows.progress import Progress
 
 WHAT_HAPPENED = {
-    Reason.SEND_OUTCOME_UNKNOWN: "The message **may have been sent**: the provider was reached, and its answer was "
-    "lost. It is not sent again by itself.",
+    Reason.SEND_OUTCOME_UNKNOWN: "The message **may have been sent**: its sending began, and no answer to it is "
+    "known. It is not sent again by itself.",
     Reason.REFUSED_MESSAGE: "The provider refused this message for what it is. It was not sent and never will be.",
     Reason.REFUSED_CONFIGURATION: "The provider refused **us** (credentials, sender, policy). The message was not "
     "sent. Mend the configuration, then resume: the same message is tried again.",
@@ -80,14 +80,11 @@ def _why_paused(at: Progress) -> str:
 
 def _how_to_resume(at: Progress) -> str:
     decisions = DECISIONS.get(at.reason, USUAL_DECISIONS)
-    rows = [f"| {_command(at, one)} | `{_input(one)}` | {MEANINGS[one]}{_from(at, one)} |" for one in decisions]
-    head = "### How to go on\n| in a shell | here: signal or update `resume`, input | meaning |\n| --- | --- | --- |"
-    return "\n".join([head, *rows])
-
-
-def _command(at: Progress, decision: str) -> str:
-    option = "" if decision == "resume" else f" --decision {decision}"
-    return f"`followup resume '{at.follow_up.instance_id}'{option} --note '…'`"
+    here = "### How to go on\nHere: More Actions, Send a Signal, `resume`, with one of these as input."
+    rows = [f"| `{_input(one)}` | {MEANINGS[one]}{_from(at, one)} |" for one in decisions]
+    table = "\n".join(["| input | meaning |", "| --- | --- |", *rows])
+    example = f"followup resume '{at.follow_up.instance_id}' --decision {decisions[0]} --note '…'"
+    return f"{here}\n\n{table}\n\nIn a shell, with any of these decisions:\n\n`{example}`"
 
 
 def _input(decision: str) -> str:
