@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -45,8 +45,13 @@ class Child:
         """The process' id while it runs."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
-    async def start(self, command: Sequence[str | Path], *, user: str = "") -> None:
-        """Start the command as `user` (empty: as ourselves), after ending what an earlier parent left behind."""
+    async def start(
+        self, command: Sequence[str | Path], *, user: str = "", environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Start the command as `user` (empty: as ourselves), after ending what an earlier parent left behind.
+
+        `environment` is added to ours, without its settings of Temporal, PostgreSQL and follow-ups.
+        """
         if self.pid:
             raise DevstackError(f"{self.name} runs already")
         await asyncio.to_thread(self._end_leftover)
@@ -66,7 +71,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env=plain_environment() | dict(environment or {}),
                 cwd="/",  # ours may be closed to the user, or removed while the child lives
                 # a Ctrl-C in the terminal reaches the parent alone, which ends its children in good order
                 start_new_session=True,
@@ -78,7 +83,7 @@ class Child:
         try:
             assert self._process is not None  # noqa: S101 - finish() follows start()
             if await self._process.wait() != 0:
-                raise DevstackError(f"{self.name} failed:\n{self._last_words()}")
+                raise DevstackError(f"{self.name} failed:\n{self.last_words()}")
         finally:
             await self.end()
 
@@ -91,16 +96,21 @@ class Child:
                         return
                     # a server in another process has no event to await
                     await asyncio.sleep(PROBE_EVERY.total_seconds())
-        raise DevstackError(f"{self.name} did not start:\n{self._last_words()}")
+        raise DevstackError(f"{self.name} did not start:\n{self.last_words()}")
 
-    async def end(self, how: signal.Signals | None = None) -> None:
-        """End the process by a signal, by SIGKILL if it takes longer than END_WITHIN; does nothing if none runs."""
+    async def ended(self) -> int:
+        """Wait for the process to end, however it does; return its exit code, negative for a signal."""
+        assert self._process is not None  # noqa: S101 - ended() follows start()
+        return await self._process.wait()
+
+    async def end(self, how: signal.Signals | None = None, within: timedelta | None = None) -> None:
+        """End the process by a signal, and by SIGKILL when that takes too long; does nothing if none runs."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
             self._process.send_signal(how or self._last_signal)
         try:
-            await asyncio.wait_for(self._process.wait(), END_WITHIN.total_seconds())
+            await asyncio.wait_for(self._process.wait(), (within or END_WITHIN).total_seconds())
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
@@ -126,7 +136,8 @@ class Child:
                 process.kill()
                 process.wait()
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-20:]) or "(it said nothing)"
 
@@ -143,7 +154,7 @@ async def listens(port: int) -> bool:
     return True
 
 
-def _environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
     """Our environment without what would redirect the children: settings of PostgreSQL's and Temporal's own clients."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "TEMPORAL_", "FOLLOWUP_"))}
     checkout = str(Path(__file__).parent.parent)

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from store.engine import open_engine
@@ -28,8 +29,14 @@ def alembic_config(database_url: str) -> Config:
 
 
 async def migrate(database_url: str) -> str:
-    """Bring the schema up to date; returns its revision. Does nothing when it is."""
-    await asyncio.to_thread(command.upgrade, alembic_config(database_url), "head")
+    """Bring the schema up to date; returns its revision. Does nothing when it is.
+
+    Raises SchemaError for a database of a newer version.
+    """
+    try:
+        await asyncio.to_thread(command.upgrade, alembic_config(database_url), "head")
+    except CommandError as error:
+        raise SchemaError(f"{error}: a newer version of the application made this database, use that one") from None
     return newest_revision()
 
 
