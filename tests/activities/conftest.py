@@ -1,0 +1,15 @@
+"""An engine on a test's own database."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from store.engine import open_engine
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    opened = open_engine(database_url, connections=50)
+    yield opened
+    await opened.dispose()
