@@ -37,10 +37,10 @@ _PICTURES = Path(__file__).parent / "pictures"
 _CHROMIUM = "/usr/bin/chromium"
 # a browser that was asked for a page of this machine has nothing to fetch from elsewhere
 _ARGUMENTS = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
-_VIEWPORT: ViewportSize = {"width": 1400, "height": 1250}
+_VIEWPORT: ViewportSize = {"width": 1400, "height": 1400}
 # what is cut out: without the Web UI's own navigation
 _LIST: FloatRect = {"x": 270, "y": 60, "width": 1130, "height": 260}
-_PAUSED: FloatRect = {"x": 270, "y": 60, "width": 1130, "height": 1170}
+_PAUSED: FloatRect = {"x": 270, "y": 60, "width": 1130, "height": 1290}
 _FILTER = 'FollowUpStatus = "paused"'
 _UNCERTAIN = "lead-4"
 _LOOK_EVERY = timedelta(milliseconds=200)
