@@ -7,14 +7,12 @@ from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.common.v1 import RetryPolicy, WorkflowExecution
 from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import (
-    DeleteWorkflowExecutionRequest,
     PauseActivityRequest,
     ResetWorkflowExecutionRequest,
     UnpauseActivityRequest,
     UpdateActivityOptionsRequest,
 )
 from temporalio.client import Client
-from temporalio.service import RPCError
 
 from tests.follow_up.looking import Handle, events, until
 
@@ -42,24 +40,6 @@ async def reset(client: Client, handle: Handle, to: str, *, repeat_what_was_said
             reset_reapply_exclude_types=[] if repeat_what_was_said else _EVERYTHING_SAID,
         )
     )
-
-
-async def forget(client: Client, handle: Handle) -> None:
-    """Let Temporal forget a closed workflow, as it does when its retention is over."""
-    await client.workflow_service.delete_workflow_execution(
-        DeleteWorkflowExecutionRequest(
-            namespace=client.namespace, workflow_execution=WorkflowExecution(workflow_id=handle.id)
-        )
-    )
-
-    async def gone() -> bool:
-        try:
-            await handle.describe()
-        except RPCError:
-            return True
-        return False
-
-    await until(gone)
 
 
 async def running_activity(handle: Handle) -> str:
