@@ -32,7 +32,7 @@ async def after_the_claim(world: World, **settings: str) -> AsyncIterator[Worker
 
 @asynccontextmanager
 async def during_the_body(world: World, **settings: str) -> AsyncIterator[WorkerProcess]:
-    """The server has asked for the message and doesn't read it: the terminator can't be written."""
+    """The message is under way, and the server doesn't read it: the terminator can't be written."""
     await world.enroll(long_letters())
     halt = world.office.stand_at(Place.BODY)
     worker = await world.worker(**settings)

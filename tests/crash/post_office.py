@@ -12,7 +12,7 @@ from providers.scripted import Halt
 
 
 class Place(StrEnum):
-    """Where it can stand still: before its greeting, before it reads the body, before it answers the whole message."""
+    """Where it can stand still: before its greeting, after the body's first octet, before its answer to the whole."""
 
     GREETING = "greeting"
     BODY = "body"
@@ -29,8 +29,10 @@ class PostOffice:
         self._sessions: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        # a small receive buffer, so that a body that isn't read stays with its writer
         listening = socket.create_server(("127.0.0.1", 0))
+        # small segments and a small receive buffer: the kernels take less than a megabyte of a body that isn't read,
+        # so that its writer stands still (on loopback's usual ones they take three, and a terminator with them)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.port = listening.getsockname()[1]
         self._server = await asyncio.start_server(self._serve, sock=listening)
@@ -96,8 +98,8 @@ class PostOffice:
                     await _say(writer, b"250 fine")
 
     async def _take(self, reader: asyncio.StreamReader) -> None:
+        message = bytearray(await reader.readexactly(1))  # its writer is past the invitation
         await self._stand(Place.BODY)
-        message = bytearray()
         while (line := await reader.readuntil(b"\r\n")) != b".\r\n":
             message += line
         self.accepted.append(bytes(message))

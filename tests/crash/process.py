@@ -43,10 +43,11 @@ class WorkerProcess:
 
     async def said(self, words: str) -> str:
         """Wait until it says something with these words in it; returns that line."""
-        async with asyncio.timeout(PATIENCE.total_seconds()), self._news:
-            await self._news.wait_for(lambda: self._over or self._line(words))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE.total_seconds()), self._news:
+                await self._news.wait_for(lambda: self._over or self._line(words))
         line = self._line(words)
-        assert line, f"the worker ended without saying {words!r}:\n" + "\n".join(self.lines)
+        assert line, f"the worker did not say {words!r}:\n" + "\n".join(self.lines)
         return line
 
     @property

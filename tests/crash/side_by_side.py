@@ -7,10 +7,13 @@ that were selected; each then waits for its own end, and fails by its own assert
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Any
 
 from tests.crash.world import World
 
+# Twice what the longest story takes on a busy machine.
+_LONGEST = timedelta(minutes=4)
 Story = Callable[[World], Awaitable[None]]
 OpenWorld = Callable[[str], AbstractAsyncContextManager[World]]
 
@@ -33,7 +36,8 @@ class SideBySide:
         await asyncio.gather(*self._told.values(), return_exceptions=True)
 
     async def _tell(self, story: Story) -> None:
-        async with self._open_world(story.__name__) as world:
+        # a story that waits for what never comes fails, instead of keeping everybody waiting
+        async with self._open_world(story.__name__) as world, asyncio.timeout(_LONGEST.total_seconds()):
             await story(world)
 
 

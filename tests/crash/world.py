@@ -20,7 +20,7 @@ from tests.scene import Scene, a_lead, a_sequence
 _T = TypeVar("_T")
 _LOOK_EVERY = timedelta(milliseconds=200)
 TWO_STEPS = a_sequence(timedelta(0), timedelta(0))
-# Megabytes when encoded: more than the buffers of two sockets hold, so that a body that isn't read stops its writer
+# Three megabytes when encoded: several times what the kernels take of a body that isn't read
 _LONG = {"step": "{{ long }}" * 25, "variable": "\N{LOVE LETTER}" * 10_000}
 
 
