@@ -34,7 +34,7 @@ MEANINGS = {
 def details(at: Progress, misunderstood: str) -> str:
     """Write the page of a follow-up."""
     parts = [_headline(at), _steps(at)]
-    if misunderstood:
+    if misunderstood and not at.over:
         parts.append(f"> Not done: {misunderstood}")
     if at.paused:
         parts += [_why_paused(at), _how_to_resume(at)]
@@ -52,7 +52,7 @@ def _steps(at: Progress) -> str:
     lines += [f"| {order} | {state} |" for order, state in enumerate(at.behind, start=1)]
     if not at.over:
         lines.append(f"| {at.step} | {_waits_for(at)} |")
-    ahead = range(max(at.step, len(at.behind)) + 1, at.follow_up.steps + 1)
+    ahead = range(len(lines) - 1, at.follow_up.steps + 1)  # behind the two lines of the head
     lines += [f"| {order} | {'stopped' if at.over else 'to come'} |" for order in ahead]
     return "\n".join(lines)
 
