@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.discreet import DiscreetInterceptor
 from activities.steps import StepActivities
 from connect import UnreachableError, leave, open_temporal
 from providers.choose import open_provider
@@ -38,6 +39,7 @@ def make_worker(client: Client, engine: AsyncEngine, provider: Provider, setting
         workflows=[FollowUpWorkflow],
         activities=[steps.deliver_step, steps.settle_step, steps.pause_follow_up, steps.record_outcome],
         identity=identity,
+        interceptors=[DiscreetInterceptor()],
         max_concurrent_activities=settings.concurrent_steps,
         # a begun send is finished and recorded: no sooner does the worker let go
         graceful_shutdown_timeout=settings.send_timeout + _AROUND_A_SEND,

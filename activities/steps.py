@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.claiming import LEASE, claim_step, hold_for_thread, thread_was_busy
+from activities.discreet import log_place
 from activities.recording import record
 from activities.settling import FRESH, pause_for, settle
 from activities.signals import signal_pause, signal_resume
@@ -102,8 +103,8 @@ class StepActivities:
         told = RecordOutcome(instance_id=call.instance_id, step=call.step, token=str(claim.token), outcome=outcome)
         try:
             result = await self._record(told)
-        except Exception:  # I9: whatever kept it from being recorded, the answer is not lost with it
-            activity.logger.exception("%s step %s: recorded later: %s", call.instance_id, call.step, outcome.code)
+        except Exception as error:  # I9: whatever kept it from being recorded, the answer is not lost with it
+            log_place(f"{claimed.id}: {outcome.kind} {outcome.code} is recorded later", error)
             return Unrecorded(token=told.token, outcome=without_reply(outcome))
         if isinstance(outcome, Unknown):
             await signal_pause(self._identity)
@@ -128,8 +129,8 @@ class StepActivities:
         letter = Letter(draft.id, draft.sender, draft.recipient, draft.content)
         try:
             outcome = await self._provider.send(letter, may_cross)
-        except Exception:
-            activity.logger.exception("%s: the provider adapter failed", draft.id)
+        except Exception as error:
+            log_place(f"{draft.id}: the provider adapter failed", error)
             return Unknown(code="unforeseen")
         activity.logger.info("%s: %s %s", draft.id, outcome.kind, outcome.code)
         return outcome

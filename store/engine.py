@@ -15,6 +15,7 @@ def open_engine(database_url: str, connections: int = 10) -> AsyncEngine:
     """Open the engine of a process; connects when first used. `connections` is the most it holds."""
     return create_async_engine(
         database_url,
+        hide_parameters=True,  # they are of leads: no error and no log quotes them
         pool_size=connections,
         max_overflow=0,
         connect_args={
