@@ -18,7 +18,7 @@ from email.headerregistry import Address
 from itertools import count
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
@@ -41,16 +41,19 @@ SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 STEPS = st.sampled_from([1, 2])
 RUNS = st.sampled_from(["run-a", "run-b"])
 DECISIONS = st.sampled_from(list(Decision))
+# a stop ends the game, so it has a rule of its own, which comes late
+GOING_ON = st.sampled_from([decision for decision in Decision if decision is not Decision.STOP])
 REFUSALS = st.sampled_from([Refused(code="5xx", fault=fault) for fault in Fault])
-BEFORE_THE_GATE: st.SearchStrategy[Outcome] = st.just(NotSent(code="connect")) | REFUSALS
+BEFORE_THE_GATE: st.SearchStrategy[Outcome] = st.just(NotSent(code="connect")) | st.just(NotSent(code="421")) | REFUSALS
 BEHIND_IT: st.SearchStrategy[Outcome] = st.just(Sent(code="250")) | st.just(Unknown(code="eof")) | REFUSALS
 _EXPLORED = os.environ.get("HYPOTHESIS_EXAMPLES")
 PLAYED = settings(
-    max_examples=int(_EXPLORED or 30),
+    max_examples=int(_EXPLORED or 40),
     stateful_step_count=30,
     derandomize=_EXPLORED is None,
     deadline=None,  # a shared machine's speed is no claim of ours
     database=None,
+    phases=(Phase.generate, Phase.shrink),  # to explain a failure takes longer than to read it
     suppress_health_check=list(HealthCheck),
 )
 _names = count(1)
@@ -101,7 +104,8 @@ class Game:
         overdue = "now() - interval '1 second'" if age == "overdue" else "overdue_at"
         sql = f"UPDATE drafts SET claimed_at = now() - interval '1 hour', overdue_at = {overdue}"  # noqa: S608  # ours
         async with self.engine.begin() as connection:
-            await connection.execute(text(f"{sql} WHERE claim_token = :token"), {"token": played.claim.token})
+            still = "WHERE claim_token = :token AND state IN ('sending', 'unknown')"
+            await connection.execute(text(f"{sql} {still}"), {"token": played.claim.token})
 
     async def cross(self, played: Played) -> bool:
         """Ask what the gate asks, and cross the point of no return if it lets through."""
@@ -164,11 +168,18 @@ class Machine(RuleBasedStateMachine):
 
     @rule(step=STEPS, run=RUNS)
     def claim(self, step: int, run: str) -> None:
+        self.claim_it(step, run)
+
+    def claim_it(self, step: int, run: str) -> None:
         granted = isinstance(self.do(self.game.claim(step, run)), StoredDraft)
         busy = {"sending", "unknown"} & {draft.state for draft in self.before.drafts.values()}
         free = self.before.state(step) in (None, "pending") and not busy
         open_to_all = self.before.instance.status in ("active", "held")
         assert granted == (free and open_to_all), "granted exactly when nothing forbids it"
+
+    @rule(run=RUNS)
+    def claim_what_is_next(self, run: str) -> None:
+        self.claim_it(self.before.instance.step, run)
 
     @precondition(lambda self: self.game.claims)
     @rule(data=st.data())
@@ -227,8 +238,22 @@ class Machine(RuleBasedStateMachine):
         assert after.state(step) == ("sending" if isinstance(result, Held) else "unknown")
         assert isinstance(result, Held) != self._given_up(step, run)
 
-    @rule(step=STEPS, run=RUNS, decision=DECISIONS)
+    @precondition(lambda self: self.before.instance.status == "paused")
+    @rule(run=RUNS)
+    def resume(self, run: str) -> None:
+        """Most games would end in a pause, were it not for operators."""
+        self.decide_it(self.before.instance.step, run, Decision.RESUME)
+
+    @precondition(lambda self: len(self.game.claims) > 2)
+    @rule(step=STEPS, run=RUNS)
+    def stop(self, step: int, run: str) -> None:
+        self.decide_it(step, run, Decision.STOP)
+
+    @rule(step=STEPS, run=RUNS, decision=GOING_ON)
     def decide(self, step: int, run: str, decision: Decision) -> None:
+        self.decide_it(step, run, decision)
+
+    def decide_it(self, step: int, run: str, decision: Decision) -> None:
         result = self.do(self.game.settle(step, run, decision))
         after = self.do(self.game.look())
         if isinstance(result, DecisionRefused):
@@ -242,6 +267,7 @@ class Machine(RuleBasedStateMachine):
         elif self.before.state(step) == "unknown":
             assert after.state(step) == ("skipped" if decision in (Decision.SKIP, Decision.STOP) else "sent")
 
+    @precondition(lambda self: self.game.claims)
     @rule(step=STEPS)
     def pause(self, step: int) -> None:
         self.do(self.game.pause(step))
