@@ -8,8 +8,6 @@ import sys
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +22,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from bench.bare import Bare, BareWorkflow
+from bench.peer import Sink, open_sink, process
 from devstack.stack import Devstack
 from domain.instance import workflow_id
 from domain.lead import Lead
@@ -32,7 +31,6 @@ from intake.enrolment import Enroller
 from store.engine import open_engine
 from store.schema import migrate
 
-_ROOT = Path(__file__).parent.parent
 # One second, so that every step but the first has a timer, and the whole is bound by work and not by waiting.
 _WAIT = timedelta(seconds=1)
 # What Temporal bills as an action: see "Actions" in its Cloud documentation.
@@ -61,46 +59,6 @@ class Run(NamedTuple):
     duplicates: int
 
 
-class Sink:
-    """The SMTP peer of one run, in a process of its own."""
-
-    def __init__(self, url: str, log: Path) -> None:
-        self.url, self._log = url, log
-
-    def accepted(self) -> list[tuple[float, str]]:
-        """When each message was taken, and its Message-ID."""
-        lines = (line.split() for line in self._log.read_text().splitlines())
-        return [(float(at), message_id) for at, message_id in lines]
-
-
-@asynccontextmanager
-async def _process(*command: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process of this checkout, killed at the end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *command,
-        cwd=_ROOT,
-        env=os.environ | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        await process.wait()
-
-
-@asynccontextmanager
-async def _sink() -> AsyncIterator[Sink]:
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "accepted"
-        log.touch()
-        async with _process("-m", "bench.sink", "--log", str(log)) as process:
-            port = await process.stdout.readline() if process.stdout else b""
-            yield Sink(f"smtp://127.0.0.1:{int(port)}", log)
-
-
 class Bench:
     """The job on either side, with one devstack under both."""
 
@@ -115,7 +73,7 @@ class Bench:
         engine = open_engine(url)
         ids = await self._enroll(engine, run)
         before = await self._transactions(engine, run)
-        async with _sink() as sink:
+        async with open_sink() as sink:
             environment = {
                 "FOLLOWUP_DATABASE_URL": url,
                 "FOLLOWUP_SMTP_URL": sink.url,
@@ -123,8 +81,8 @@ class Bench:
                 "FOLLOWUP_TASK_QUEUE": run,
                 "TEMPORAL_ADDRESS": self._stack.temporal.address,
             }
-            async with _process("worker.py", **environment) as process:
-                cpu = await self._until_done(ids, process.pid)
+            async with process("worker.py", **environment) as worker:
+                cpu = await self._until_done(ids, worker.pid)
             due = await self._due(engine)
             measured = await self._figures(sink, cpu, ids[0])
             late = [(at - due[name]) * 1000 for at, name in sink.accepted() if name in due]
@@ -145,10 +103,10 @@ class Bench:
 
         await asyncio.gather(*(start(one) for one in ids))
         async with (
-            _sink() as sink,
-            _process("-m", "bench.bare", self._stack.temporal.address, run, sink.url) as process,
+            open_sink() as sink,
+            process("-m", "bench.bare", self._stack.temporal.address, run, sink.url) as worker,
         ):
-            cpu = await self._until_done(ids, process.pid)
+            cpu = await self._until_done(ids, worker.pid)
             return await self._figures(sink, cpu, ids[0])
 
     async def _enroll(self, engine: AsyncEngine, run: str) -> list[str]:

@@ -1,0 +1,53 @@
+"""Processes beside the measured ones: the SMTP peer, and workers."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+_ROOT = Path(__file__).parent.parent
+
+
+class Sink:
+    """The SMTP peer of one run, in a process of its own."""
+
+    def __init__(self, url: str, log: Path) -> None:
+        self.url, self._log = url, log
+
+    def accepted(self) -> list[tuple[float, str]]:
+        """When each message was taken, and its Message-ID."""
+        lines = (line.split() for line in self._log.read_text().splitlines())
+        return [(float(at), message_id) for at, message_id in lines]
+
+
+@asynccontextmanager
+async def process(*command: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process of this checkout, killed at the end."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        cwd=_ROOT,
+        env=os.environ | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield running
+    finally:
+        with suppress(ProcessLookupError):
+            running.kill()
+        await running.wait()
+
+
+@asynccontextmanager
+async def open_sink(answer_after: float = 0) -> AsyncIterator[Sink]:
+    """An SMTP peer that answers so many seconds after the final dot."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "accepted"
+        log.touch()
+        async with process("-m", "bench.sink", "--log", str(log), "--answer-after", str(answer_after)) as peer:
+            port = await peer.stdout.readline() if peer.stdout else b""
+            yield Sink(f"smtp://127.0.0.1:{int(port)}", log)
