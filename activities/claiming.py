@@ -94,6 +94,7 @@ def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts) -> C
         thread_busy=facts.thread_busy,
         last_sent_at=facts.last_sent_at,
         min_gap=sequence.min_gap,
+        quiet_until=locked.quiet_until,
     )
 
 

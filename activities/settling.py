@@ -38,6 +38,8 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
     facts = await read_facts(connection, locked, call.step)
     if facts.draft is not None and facts.draft.state is DraftState.SENDING:
         return await settle_sending(at, facts, facts.draft, run)
+    if call.asked_pause_only and not _pause_was_asked_for(facts):
+        call = call.model_copy(update={"decision": None})
     if facts.draft is not None and facts.draft.state is DraftState.UNKNOWN:
         return await _settle_unknown(at, facts, facts.draft, call)
     if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
@@ -45,6 +47,11 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
     if call.decision is Decision.STOP:
         return await stop(at, call.reason)
     return await _settle_still(at, facts, call.decision)
+
+
+def _pause_was_asked_for(facts: StepFacts) -> bool:
+    unknown = facts.draft is not None and facts.draft.state is DraftState.UNKNOWN
+    return (facts.status, facts.reason) == (InstanceStatus.PAUSED, Reason.OPERATOR) and not unknown
 
 
 async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str) -> Held | Paused:

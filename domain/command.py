@@ -48,9 +48,14 @@ class Pause(_Command):
 
 
 class Resume(_Command):
-    """Go on, with what is known of an uncertain send."""
+    """Go on, with what is known of an uncertain send.
+
+    `asked_pause_only` is an app's word: it takes back a pause that was asked for, and ends an absence. Any other pause
+    stays as it is, above all that of an unknown send, of which an app knows nothing.
+    """
 
     decision: Decision = Decision.RESUME
+    asked_pause_only: bool = False
 
 
 class Stop(_Command):

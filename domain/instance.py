@@ -39,6 +39,7 @@ class Reason(StrEnum):
     OUTSIDE_WINDOW = "outside_window"
     MINIMUM_GAP = "minimum_gap"
     THREAD_BUSY = "thread_busy"
+    OUT_OF_OFFICE = "out_of_office"
     # paused
     SEND_OUTCOME_UNKNOWN = "send_outcome_unknown"
     REFUSED_MESSAGE = "refused_message"

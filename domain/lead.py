@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from functools import lru_cache
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 # What templates see beside a lead's own variables, so no variable may have such a name.
 RESERVED_VARIABLES = ("lead_id", "email", "name", "timezone")
@@ -13,6 +14,19 @@ RESERVED_VARIABLES = ("lead_id", "email", "name", "timezone")
 LONGEST_ADDRESS = 254
 _LONGEST_VARIABLE = 10_000
 _MOST_VARIABLES = 100
+
+
+def _shown_in_temporal(lead_id: str) -> str:
+    # `/` parts draft ids; `@` is how an address is recognised.
+    if re.fullmatch(r"[!-.0-?A-~]{1,100}", lead_id):
+        return lead_id
+    raise ValueError(
+        "must be 1 to 100 printable ASCII characters without spaces, '@' and '/': ids are shown in Temporal, so"
+        " an address must not be one; give the app's own id"
+    )
+
+
+LeadId = Annotated[str, AfterValidator(_shown_in_temporal)]
 
 
 class Lead(BaseModel):
@@ -23,22 +37,11 @@ class Lead(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lead_id: str
+    lead_id: LeadId
     email: str = Field(max_length=LONGEST_ADDRESS)
     name: str = Field(default="", max_length=200)
     timezone: str = "UTC"
     variables: dict[str, str] = Field(default_factory=dict, max_length=_MOST_VARIABLES)
-
-    @field_validator("lead_id")
-    @classmethod
-    def _shown_in_temporal(cls, lead_id: str) -> str:
-        # `/` parts draft ids; `@` is how an address is recognised.
-        if re.fullmatch(r"[!-.0-?A-~]{1,100}", lead_id):
-            return lead_id
-        raise ValueError(
-            "must be 1 to 100 printable ASCII characters without spaces, '@' and '/': ids are shown in Temporal, so"
-            " an address must not be one; give the app's own id"
-        )
 
     @field_validator("email")
     @classmethod

@@ -22,6 +22,7 @@ class Circumstances(NamedTuple):
     thread_busy: bool
     last_sent_at: datetime | None  # in the thread
     min_gap: timedelta
+    quiet_until: datetime | None = None  # the lead is out of office until then
 
 
 def forbidden(true: Circumstances) -> Held | Paused | Stopped | None:
@@ -41,6 +42,8 @@ def _held(true: Circumstances) -> Held | None:
     holds = [Held(until=true.permitted_from, reason=Reason.OUTSIDE_WINDOW)]
     if true.last_sent_at is not None:
         holds.append(Held(until=true.last_sent_at + true.min_gap, reason=Reason.MINIMUM_GAP))
+    if true.quiet_until is not None:
+        holds.append(Held(until=true.quiet_until, reason=Reason.OUT_OF_OFFICE))
     if true.thread_busy:
         holds.append(Held(until=true.now + _BUSY_THREAD, reason=Reason.THREAD_BUSY))
     latest = max(holds, key=lambda hold: hold.until)

@@ -38,6 +38,7 @@ class SettleStep(_Message):
     step: int
     decision: Decision | None = None
     reason: Reason = Reason.OPERATOR  # of a stop
+    asked_pause_only: bool = False  # the decision takes back a pause that was asked for, and is void on any other
     by: str = ""
 
 

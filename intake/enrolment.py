@@ -1,36 +1,24 @@
 """Enrolling leads: every step rendered once, then the facts in one transaction, then the workflow. All idempotent."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.common import (
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from domain import sequence as sequences
-from domain.instance import LONGEST_WORKFLOW_ID, InstanceKey, InstanceStatus, Reason, instance_id, workflow_id
+from domain.instance import LONGEST_WORKFLOW_ID, InstanceKey, instance_id, workflow_id
 from domain.lead import Lead
-from domain.step import FollowUp
 from intake.lead_file import BadRow, LeadRow
+from intake.starting import Starter
+from intake.storing import Enrolling, Wanted, store_enrolments
 from mail.template import TemplateError, render_step
-from store.instances import Enrolled, Enrolment, enroll, find_enrolled, mark_started, save_sequence
-from store.leads import save_leads
-from workflows import search_attributes
-from workflows.follow_up import FollowUpWorkflow
 
 # One transaction's worth: enough that its cost is spread, few enough that memory stays flat and locks short.
 _BATCH = 250
-# How many starts are under way at Temporal at a time; more only wait in its queue.
-_STARTS_AT_ONCE = 32
 
 
 class Answer(StrEnum):
@@ -65,19 +53,13 @@ def check_enrollable(sequence: sequences.Sequence) -> None:
             )
 
 
-class _Wanted(NamedTuple):
-    lead: Lead
-    instance_id: str
-
-
 class Enroller:
     """Enrols leads of one workspace. `by` names who does, in the ledger."""
 
     def __init__(self, engine: AsyncEngine, client: Client, *, workspace: str, task_queue: str, by: str) -> None:
         self._engine = engine
-        self._client = client
+        self._starter = Starter(engine, client, workspace=workspace, task_queue=task_queue)
         self._workspace = workspace
-        self._task_queue = task_queue
         self._by = by
 
     async def enroll(
@@ -92,7 +74,7 @@ class Enroller:
         check_enrollable(sequence)
         source = iter(rows)
         while batch := list(islice(source, _BATCH)):
-            wanted: list[_Wanted] = []
+            wanted: list[Wanted] = []
             for row in batch:
                 checked = self._check(sequence, row, enrolment_key)
                 if isinstance(checked, Result):
@@ -102,72 +84,29 @@ class Enroller:
             for result in await self._enroll(sequence, wanted):
                 yield result
 
-    def _check(
-        self, sequence: sequences.Sequence, row: Lead | LeadRow | BadRow, enrolment_key: str
-    ) -> _Wanted | Result:
+    def _check(self, sequence: sequences.Sequence, row: Lead | LeadRow | BadRow, enrolment_key: str) -> Wanted | Result:
         if isinstance(row, BadRow):
             return Result(Answer.REFUSED, row.lead_id, row=row.row, reason=row.problem)
         number, lead = (row.row, row.lead) if isinstance(row, LeadRow) else (None, row)
         identity = instance_id(InstanceKey(self._workspace, sequence.name, lead.lead_id, enrolment_key))
-        problem = _problem(sequence, lead, identity)
+        problem = enrolment_problem(sequence, lead, identity)
         if not problem:
-            return _Wanted(lead, identity)
+            return Wanted(lead, identity)
         where = "" if number is None else f"row {number}: "
         return Result(Answer.REFUSED, lead.lead_id, row=number, reason=where + problem)
 
-    async def _enroll(self, sequence: sequences.Sequence, wanted: Sequence[_Wanted]) -> list[Result]:
-        enrolled = await self._store(sequence, wanted)
-        waiting = [one for one in enrolled if not one.started]
-        limit = asyncio.Semaphore(_STARTS_AT_ONCE)
-        await asyncio.gather(*(self._start(sequence, one, limit) for one in waiting))
+    async def _enroll(self, sequence: sequences.Sequence, wanted: Sequence[Wanted]) -> list[Result]:
+        enrolling = Enrolling(self._workspace, sequence, datetime.now(UTC), self._by)
         async with self._engine.begin() as connection:
-            await mark_started(connection, [one.instance_id for one in waiting])
+            enrolled = await store_enrolments(connection, enrolling, wanted)
+        await self._starter.start(enrolled, self._by)
         return [
             Result(Answer.ENROLLED if one.new else Answer.ALREADY_ENROLLED, one.lead_id, one.instance_id)
             for one in enrolled
         ]
 
-    async def _store(self, sequence: sequences.Sequence, wanted: Sequence[_Wanted]) -> list[Enrolled]:
-        """Write the facts of a batch. A lead that is enrolled already stays as it is."""
-        wait = sequence.steps[0].wait.total_seconds()
-        rows = [Enrolment(one.instance_id, one.lead.lead_id, len(sequence.steps), wait) for one in wanted]
-        async with self._engine.begin() as connection:
-            await save_sequence(connection, self._workspace, sequence)
-            known = await find_enrolled(connection, [one.instance_id for one in wanted])
-            fresh = [one.lead for one in wanted if one.instance_id not in known]
-            await save_leads(connection, self._workspace, fresh)
-            return await enroll(connection, self._workspace, sequence, rows, self._by)
 
-    async def _start(self, sequence: sequences.Sequence, one: Enrolled, limit: asyncio.Semaphore) -> None:
-        follow_up = FollowUp(instance_id=one.instance_id, steps=one.steps, first_due_at=one.first_due_at)
-        async with limit:
-            try:
-                await self._client.start_workflow(
-                    FollowUpWorkflow.run,
-                    follow_up,
-                    id=workflow_id(one.instance_id),
-                    task_queue=self._task_queue,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    search_attributes=self._attributes(sequence.name, one.lead_id),
-                    static_summary=f"{sequence.name}, {one.steps} steps",
-                )
-            except WorkflowAlreadyStartedError:
-                return  # it ran and closed; starting it again is what must not happen
-
-    def _attributes(self, sequence: str, lead_id: str) -> TypedSearchAttributes:
-        return TypedSearchAttributes(
-            [
-                SearchAttributePair(search_attributes.STATUS, InstanceStatus.ACTIVE),
-                SearchAttributePair(search_attributes.REASON, Reason.NONE),
-                SearchAttributePair(search_attributes.SEQUENCE, sequence),
-                SearchAttributePair(search_attributes.WORKSPACE, self._workspace),
-                SearchAttributePair(search_attributes.LEAD, lead_id),
-            ]
-        )
-
-
-def _problem(sequence: sequences.Sequence, lead: Lead, identity: str) -> str:
+def enrolment_problem(sequence: sequences.Sequence, lead: Lead, identity: str) -> str:
     """Say why a lead can't be enrolled; nothing when it can."""
     try:
         for order in range(1, len(sequence.steps) + 1):

@@ -6,17 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from domain.lead import RESERVED_VARIABLES, Lead, check_variable_name
 from intake.file_error import FileError, require_utf8
-from mail.address import deliverable
+from intake.lead_fields import LeadError, make_lead
 
 _REQUIRED = ("lead_id", "email")
-_WORDS = {
-    "string_type": "must be a text; put it in quotes",
-    "string_unicode": "contains half a character; remove it",
-}
 
 
 class BadRow(NamedTuple):
@@ -75,14 +69,9 @@ def _lead(row: _Row) -> Lead | BadRow:
         if not row.fields.get(required):
             return _bad(row.row, f"{required}: is missing; add it", lead_id)
     try:
-        if isinstance(row.fields["email"], str):
-            row.fields["email"] = deliverable(row.fields["email"])
-        return Lead.model_validate(row.fields)
-    except ValidationError as error:
-        sentences = map(_sentence, error.errors(include_input=False, include_url=False))
-        return _bad(row.row, "; ".join(sentences), lead_id)
-    except ValueError as error:
-        return _bad(row.row, f"email: {error}", lead_id)
+        return make_lead(row.fields)
+    except LeadError as error:
+        return _bad(row.row, "; ".join(error.problems), lead_id)
 
 
 def _csv_header(path: Path) -> list[str]:
@@ -183,8 +172,3 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _bad(row: int, problem: str, lead_id: str = "") -> BadRow:
     return BadRow(row, f"row {row}: {problem}", lead_id)
-
-
-def _sentence(problem: Any) -> str:
-    field = ".".join(map(str, problem["loc"]))
-    return f"{field}: {_WORDS.get(problem['type'], problem['msg'].removeprefix('Value error, '))}"

@@ -72,6 +72,8 @@ class Enrolled(NamedTuple):
     first_due_at: datetime
     started: bool
     new: bool
+    sequence: str
+    status: InstanceStatus
 
 
 async def save_sequence(connection: AsyncConnection, workspace: str, sequence: FollowUpSequence) -> None:
@@ -113,18 +115,34 @@ async def enroll(
     new = set((await connection.execute(statement)).scalars())
     return [
         found._replace(new=found.instance_id in new)
-        for found in await _read(connection, [w.instance_id for w in wanted])
+        for found in await find_instances(connection, [w.instance_id for w in wanted])
     ]
 
 
-async def _read(connection: AsyncConnection, ids: Sequence[str]) -> list[Enrolled]:
-    statement = select(
-        Instance.id, Instance.lead_id, Instance.steps, Instance.until, Instance.enrolled_at, Instance.started_at
-    ).where(Instance.id.in_(ids))
+async def find_instances(connection: AsyncConnection, instance_ids: Sequence[str]) -> list[Enrolled]:
+    """Find these instances, in no particular order; none counts as new."""
+    rows = await connection.execute(select(Instance.__table__).where(Instance.id.in_(instance_ids)))
     return [
-        Enrolled(row.id, row.lead_id, row.steps, row.until or row.enrolled_at, row.started_at is not None, new=False)
-        for row in await connection.execute(statement)
+        Enrolled(
+            instance_id=row.id,
+            lead_id=row.lead_id,
+            steps=row.steps,
+            first_due_at=row.until or row.enrolled_at,
+            started=row.started_at is not None,
+            new=False,
+            sequence=row.sequence,
+            status=InstanceStatus(row.status),
+        )
+        for row in rows
     ]
+
+
+async def find_stopped(connection: AsyncConnection, instance_ids: Sequence[str]) -> dict[str, Reason]:
+    """Find which of these instances have been stopped, and why."""
+    statement = select(Instance.id, Instance.reason).where(
+        Instance.id.in_(instance_ids), Instance.status == InstanceStatus.STOPPED
+    )
+    return {row.id: Reason(row.reason) for row in await connection.execute(statement)}
 
 
 async def mark_started(connection: AsyncConnection, instance_ids: Sequence[str]) -> None:

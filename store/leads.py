@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,7 @@ class LockedLead(NamedTuple):
     thread_id: str
     steps: int
     now: datetime
+    quiet_until: datetime | None = None  # nothing is sent before
 
 
 _LOCK_LEAD = (
@@ -35,6 +36,7 @@ _LOCK_LEAD = (
         Lead.name,
         Lead.timezone,
         Lead.variables,
+        Lead.quiet_until,
         func.clock_timestamp().label("now"),
     )
     .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
@@ -69,7 +71,24 @@ async def lock_lead(connection: AsyncConnection, instance_id: str) -> LockedLead
         thread_id=row.thread_id,
         steps=row.steps,
         now=row.now,
+        quiet_until=row.quiet_until,
     )
+
+
+async def lock_known_lead(connection: AsyncConnection, workspace: str, lead_id: str) -> domain.lead.Lead | None:
+    """Lock a lead by its own id; None when it is not known."""
+    statement = select(Lead.lead_id, Lead.email, Lead.name, Lead.timezone, Lead.variables).where(
+        Lead.workspace == workspace, Lead.lead_id == lead_id
+    )
+    row = (await connection.execute(statement.with_for_update())).mappings().one_or_none()
+    return domain.lead.Lead.model_construct(**row) if row else None
+
+
+async def hold_lead(connection: AsyncConnection, workspace: str, lead_id: str, until: datetime | None) -> None:
+    """Send nothing to a lead before an instant, or before a later one said earlier; None ends that."""
+    statement = update(Lead).where(Lead.workspace == workspace, Lead.lead_id == lead_id)
+    later = func.greatest(Lead.quiet_until, until) if until is not None else None
+    await connection.execute(statement.values(quiet_until=later))
 
 
 async def save_leads(connection: AsyncConnection, workspace: str, leads: Sequence[domain.lead.Lead]) -> None:

@@ -27,6 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from domain.draft import Channel, DraftState
 from domain.instance import InstanceStatus
+from domain.sequence import StopKind
 from domain.task import TaskKind, TaskState
 
 
@@ -67,6 +68,7 @@ class Lead(Base):
     name: Mapped[str]
     timezone: Mapped[str]
     variables: Mapped[dict[str, Any]]
+    quiet_until: Mapped[datetime | None]  # out of office: nothing is sent before
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -199,6 +201,34 @@ class Suppression(Base):
     who: Mapped[str]
     why: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Event(Base):
+    """An app event whose facts are in these tables. `answer` names ids and codes alone, never a person."""
+
+    __tablename__ = "events"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    answer: Mapped[dict[str, Any]]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    told_at: Mapped[datetime | None]  # when its workflows had been started or signalled; until then it is told again
+
+
+class Stop(Base):
+    """A fact that ends follow-ups of a lead. It may come before its lead, so it refers to none."""
+
+    __tablename__ = "stops"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str]
+    kind: Mapped[str]
+    occurred_at: Mapped[datetime]  # by the app's clock
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+    __table_args__ = (_one_of("kind", StopKind), Index("ix_stops_lead", "workspace", "lead_id", "occurred_at"))
 
 
 class LedgerEntry(Base):

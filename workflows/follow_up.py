@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -138,8 +139,8 @@ class FollowUpWorkflow(Inbox):
             self._at.due_at = due_at
             self._at.until += back_off(self._failures) if self._failures > 1 else timedelta(0)
 
-    async def _settle(self, decision: Decision | None, *, by: str, reason: Reason = Reason.OPERATOR) -> Settled:
-        call = SettleStep(instance_id=self._id, step=self._at.step, decision=decision, reason=reason, by=by)
+    async def _settle(self, decision: Decision | None, **said: Any) -> Settled:
+        call = SettleStep(instance_id=self._id, step=self._at.step, decision=decision, **said)
         while True:
             result = await workflow.execute_activity_method(
                 StepActivities.settle_step,
@@ -171,8 +172,8 @@ class FollowUpWorkflow(Inbox):
                 result = await self._settle(None, by=by)
             case Pause(reason=reason, by=by):
                 result = await self._pause(reason, by=by)
-            case Resume(decision=decision, by=by):
-                result = await self._settle(decision, by=by)
+            case Resume(decision=decision, asked_pause_only=asked_pause_only, by=by):
+                result = await self._settle(decision, by=by, asked_pause_only=asked_pause_only)
             case Stop(reason=reason, by=by):
                 result = await self._settle(Decision.STOP, reason=reason, by=by)
         self._apply(result)

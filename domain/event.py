@@ -1,0 +1,206 @@
+"""App events: what the app says of its leads, as a closed union."""
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from domain.lead import RESERVED_VARIABLES, LeadId, check_variable_name
+from domain.sequence import StopKind
+
+# An absence that is longer, or further off, is a slip of the finger.
+_LONGEST_ABSENCE = timedelta(days=366)
+
+
+class EventType(StrEnum):
+    """What happened, in the app's words."""
+
+    ENROLLED = "lead.enrolled"
+    REPLIED = "lead.replied"
+    BOOKED = "lead.booked"
+    UNSUBSCRIBED = "lead.unsubscribed"
+    BOUNCED = "lead.bounced"
+    CLOSED = "lead.closed"
+    UPDATED = "lead.updated"
+    RESUMED = "lead.resumed"
+
+
+def _variable(name: str) -> str:
+    try:
+        check_variable_name(name)
+    except ValueError as error:
+        # what was meant to be a name may be anything, an address too
+        said = str(error) if name in RESERVED_VARIABLES else "can't be a variable: use letters, digits and '_'"
+        raise ValueError(said) from None
+    return name
+
+
+def _number_as_text(value: object) -> object:
+    # a whole number has one way to be written, other values (1.0, true) have several
+    return str(value) if type(value) is int else value
+
+
+_Text = Annotated[str, BeforeValidator(_number_as_text)]
+_Variables = dict[Annotated[str, AfterValidator(_variable)], _Text]
+_LeadId = Annotated[LeadId, BeforeValidator(_number_as_text)]
+# It is part of workflow ids, which everybody may read in Temporal, so an address must not be one.
+_EnrolmentKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,40}$")]
+# It says who did something, in the ledger and in Temporal: an address must not be one either.
+EventId = Annotated[str, Field(pattern=r"^[!-?A-~]{1,120}$")]
+
+
+class _Said(BaseModel):
+    # An unknown key is a misspelt one: acting on the rest could mean the opposite of what was meant.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Person(_Said):
+    """The lead to be enrolled. Whether mail can go to the address is asked when it is."""
+
+    lead_id: _LeadId
+    email: str
+    name: str = ""
+    timezone: str = "UTC"
+
+
+class Enrolled(_Said):
+    """Enrol a lead in a sequence, once for each `enrolment_key`."""
+
+    sequence: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,59}$")
+    lead: Person
+    variables: _Variables = Field(default_factory=dict)
+    enrolment_key: _EnrolmentKey = ""
+    thread: dict[str, Any] | None = Field(default=None, description="Not supported yet: leave it out.")
+
+    @field_validator("thread")
+    @classmethod
+    def _no_thread(cls, thread: object) -> object:
+        if thread is not None:
+            raise ValueError("answering in a thread that exists is not supported yet: leave it out")
+        return thread
+
+    @property
+    def lead_id(self) -> str:
+        """Whom it is about."""
+        return self.lead.lead_id
+
+
+class OfLead(_Said):
+    """What happened to a lead."""
+
+    lead_id: _LeadId
+
+
+class Replied(OfLead):
+    """The lead replied; or (`auto`) their mail program did, and nothing is sent until the day they are back."""
+
+    auto: bool = False
+    until: date | None = None
+
+    @field_validator("until")
+    @classmethod
+    def _of_an_absence(cls, until: date | None, info: ValidationInfo) -> date | None:
+        if until is not None and not info.data.get("auto"):
+            raise ValueError("is the end of an absence: give auto: true with it, or leave it out")
+        return until
+
+
+class Updated(OfLead):
+    """What the app knows better now. Variables are added to those known; one that is given again is replaced."""
+
+    email: str | None = None
+    name: str | None = None
+    timezone: str | None = None
+    variables: _Variables | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.changes:
+            raise ValueError("says nothing new: give email, name, timezone or variables")
+        return self
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields that were given, and their values."""
+        return self.model_dump(exclude_none=True, exclude={"lead_id"})
+
+
+class _Event(_Said):
+    id: EventId
+    timestamp: AwareDatetime  # by the app's clock: it tells what happened first
+
+    @field_validator("timestamp")
+    @classmethod
+    def _of_this_century(cls, timestamp: datetime) -> datetime:
+        if timestamp.year < 2000:
+            raise ValueError("lies before the year 2000: check the app's clock")
+        return timestamp
+
+    @property
+    def by(self) -> str:
+        """How the ledger names it as the one who did something."""
+        return f"event:{self.id}"
+
+
+class LeadEnrolled(_Event):
+    """A follow-up shall begin."""
+
+    type: Literal[EventType.ENROLLED]
+    data: Enrolled
+
+
+class LeadReplied(_Event):
+    """A reply stops; an automatic one holds."""
+
+    type: Literal[EventType.REPLIED]
+    data: Replied
+
+    @model_validator(mode="after")
+    def _plausible(self) -> Self:
+        if self.data.until is not None and abs(self.data.until - self.timestamp.date()) > _LONGEST_ABSENCE:
+            raise ValueError("data.until: lies more than a year away: check it")
+        return self
+
+
+class LeadStopped(_Event):
+    """Something else happened that ends follow-ups."""
+
+    type: Literal[EventType.BOOKED, EventType.UNSUBSCRIBED, EventType.BOUNCED, EventType.CLOSED]
+    data: OfLead
+
+
+class LeadUpdated(_Event):
+    """The app knows something better now."""
+
+    type: Literal[EventType.UPDATED]
+    data: Updated
+
+
+class LeadResumed(_Event):
+    """The lead may be written to again: it ends an absence, and a pause that somebody asked for."""
+
+    type: Literal[EventType.RESUMED]
+    data: OfLead
+
+
+Event = LeadEnrolled | LeadReplied | LeadStopped | LeadUpdated | LeadResumed
+EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+
+def stop_kind(event: Event) -> StopKind | None:
+    """Say which stop an event is; None when it is none."""
+    if isinstance(event, LeadStopped) or (isinstance(event, LeadReplied) and not event.data.auto):
+        return StopKind(event.type.removeprefix("lead."))
+    return None

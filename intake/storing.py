@@ -1,0 +1,77 @@
+"""The facts of enrolments: leads, instances, and stops that came before them, in the caller's one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain import sequence as sequences
+from domain.instance import InstanceStatus, Reason
+from domain.lead import Lead
+from domain.sequence import StopKind
+from store.instances import Enrolled, Enrolment, enroll, find_enrolled, save_sequence, set_status
+from store.leads import save_leads, suppress
+from store.locks import lock_leads
+from store.stops import RecordedStop, find_stops
+
+
+class Wanted(NamedTuple):
+    """A lead to be enrolled, and the id of the instance."""
+
+    lead: Lead
+    instance_id: str
+
+
+class Enrolling(NamedTuple):
+    """Who enrols whom in what; `at` is the instant at which that was said, so a stop not before it came later."""
+
+    workspace: str
+    sequence: sequences.Sequence
+    at: datetime
+    by: str
+
+
+async def store_enrolments(
+    connection: AsyncConnection, enrolling: Enrolling, wanted: Sequence[Wanted]
+) -> list[Enrolled]:
+    """Write the facts of enrolments. A lead that is enrolled already stays as it is."""
+    workspace, sequence, _, by = enrolling
+    await lock_leads(connection, workspace, [one.lead.lead_id for one in wanted])
+    await save_sequence(connection, workspace, sequence)
+    known = await find_enrolled(connection, [one.instance_id for one in wanted])
+    fresh = [one.lead for one in wanted if one.instance_id not in known]
+    await save_leads(connection, workspace, fresh)
+    wait = sequence.steps[0].wait.total_seconds()
+    rows = [Enrolment(one.instance_id, one.lead.lead_id, len(sequence.steps), wait) for one in wanted]
+    enrolled = await enroll(connection, workspace, sequence, rows, by)
+    stops = await find_stops(connection, workspace, [lead.lead_id for lead in fresh])
+    await _suppress(connection, enrolling, {lead.lead_id: lead.email for lead in fresh}, stops)
+    return [await _heed(connection, enrolling, one, stops) for one in enrolled]
+
+
+async def _heed(
+    connection: AsyncConnection, enrolling: Enrolling, one: Enrolled, stops: Sequence[RecordedStop]
+) -> Enrolled:
+    """Stop an enrolment that is older than a stop which outran it."""
+    if not one.new:
+        return one
+    for stop in stops:
+        if stop.lead_id == one.lead_id and stop.occurred_at >= enrolling.at and enrolling.sequence.stops_on(stop.kind):
+            status, reason, why = InstanceStatus.STOPPED, Reason(stop.kind), f"{stop.kind} came before its enrolment"
+            await set_status(connection, one.instance_id, status, reason, by=enrolling.by, why=why)
+            return one._replace(status=status)
+    return one
+
+
+async def _suppress(
+    connection: AsyncConnection, enrolling: Enrolling, addresses: dict[str, str], stops: Sequence[RecordedStop]
+) -> None:
+    """Suppress what could not be when the stop came, because its lead's address was not known yet.
+
+    Whoever unsubscribed stays so. A bounce is of the address that was known then, so an older one says nothing of this.
+    """
+    for stop in stops:
+        outran = stop.kind is StopKind.BOUNCED and stop.occurred_at >= enrolling.at
+        if stop.kind is StopKind.UNSUBSCRIBED or outran:
+            await suppress(connection, enrolling.workspace, addresses[stop.lead_id], enrolling.by, stop.kind)
