@@ -80,7 +80,7 @@ def _trouble(trouble: Trouble | None) -> Iterator[Text]:
     if draft := trouble.draft:
         yield Text("\nWhat to look for", "bold")
         yield Text(f"  The message {printable(draft.message_id)} to {printable(draft.recipient)},")
-        yield Text(f"  sent at {instant(draft.claimed_at)} or up to {instant(draft.overdue_at)}:")
+        yield Text(f"  sent, if at all, between {instant(draft.claimed_at)} and {instant(draft.overdue_at)}:")
         yield Text("  in the Sent folder, in the provider's log, or in the recipient's reply.")
     yield Text("\nHow to go on (replace ... by what you found)", "bold")
     for choice in trouble.choices:
@@ -96,7 +96,7 @@ def _timeline(ledger: Iterable[Entry]) -> Iterator[Text]:
         said = f"{entry.subject:<8} {entry.to_state}"
         if entry.from_state and entry.from_state != entry.to_state:
             said = f"{entry.subject:<8} {entry.from_state} -> {entry.to_state}"
-        why = f"{printable(entry.who)}: {printable(entry.why)}"
+        why = ": ".join(printable(text) for text in (entry.who, entry.why) if text)
         yield Text(f"  {entry.at:%Y-%m-%d %H:%M:%S}  {step:<7}  {said:<32}  {why}")
 
 
