@@ -1,0 +1,60 @@
+"""Record a history of every story: `python -m tests.replay.record [STORY…]`, when the workflow was changed on purpose.
+
+A history that is recorded anew says nothing of the follow-ups that already run with the old one: those need
+`workflow.patched`, and their histories are kept under another name.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from devstack.stack import Devstack
+from store.schema import migrate
+from tests.replay.stories import STORIES
+from tests.scene import open_scene
+
+HISTORIES = Path(__file__).parent / "histories"
+
+
+async def record(names: list[str]) -> None:
+    """Play stories on a devstack of their own and write their histories down."""
+    HISTORIES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        async with Devstack(Path(folder), durable=False, in_memory=True, usual_ports=False) as stack:
+            client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
+            for name in names:
+                await _record(stack, client, name)
+
+
+async def _record(stack: Devstack, client: Client, name: str) -> None:
+    database_url = await stack.postgres.create_database(name)
+    await migrate(database_url)
+    async with open_scene(client, database_url) as scene:
+        scene.workspace = name
+        await STORIES[name](scene)
+        history = await scene.handle().fetch_history()
+        written = json.dumps(_impersonal(history.to_json_dict()), indent=1) + "\n"
+        (HISTORIES / f"{name}.json").write_text(written)
+    sys.stdout.write(f"{name}: {len(history.events)} events\n")
+
+
+def _impersonal(found: Any) -> Any:
+    """Leave out what tells of the machine that recorded; a replay reads neither."""
+    if isinstance(found, list):
+        return [_impersonal(inner) for inner in found]
+    if isinstance(found, dict):
+        return {name: _impersonal(inner) for name, inner in found.items() if name not in ("identity", "stackTrace")}
+    return found
+
+
+if __name__ == "__main__":
+    asyncio.run(record(sys.argv[1:] or list(STORIES)))
+    sys.stdout.flush()
+    os._exit(0)  # the SDK's threads abort a Python that finalises under them

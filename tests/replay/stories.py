@@ -1,0 +1,180 @@
+"""One follow-up for every way through the workflow, played by real workers on a real server."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
+from providers.scripted import Halt, ScriptedProvider
+from tests.follow_up.breakage import find, lose, waiting_for_us
+from tests.follow_up.commands import FIRST, reset, running_activity
+from tests.follow_up.looking import refusal, until, until_instant, until_page
+from tests.scene import Scene, a_lead, a_sequence
+
+_AT_ONCE, _SOON, _LATER = timedelta(0), timedelta(seconds=1), timedelta(days=1)
+_UNKNOWN = Unknown(code="cut")
+
+
+def _first(outcome: Outcome) -> ScriptedProvider:
+    """Gives the first call an outcome and sends from then on."""
+    outcomes = iter([outcome])
+    return ScriptedProvider(lambda _: next(outcomes, Sent(code="taken")))
+
+
+async def _say(scene: Scene, shows: str, outcome: Outcome, *said: object) -> None:
+    """Let the first call have an outcome, wait for what the page shows of it, resume with a word, see the end."""
+    async with scene.worker(_first(outcome), send_timeout=_SOON):
+        await scene.enroll(a_sequence(), a_lead())
+        await until_page(scene.handle(), shows)
+        if "not_sent" in said:
+            [row] = await scene.rows("SELECT overdue_at FROM drafts")
+            await until_instant(row.overdue_at)
+        await scene.handle().signal("resume", args=list(said))
+        await scene.handle().result()
+
+
+async def completed(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_AT_ONCE, _SOON, _AT_ONCE), a_lead())
+        await scene.handle().result()
+
+
+async def stopped_by_an_operator(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_AT_ONCE, _LATER), a_lead())
+        await until_page(scene.handle(), "| 1 | sent |")
+        await scene.handle().execute_update("stop", {"by": "ada"})
+        await scene.handle().result()
+
+
+async def stopped_for_a_refused_recipient(scene: Scene) -> None:
+    async with scene.worker(_first(Refused(code="smtp-550", fault=Fault.RECIPIENT))):
+        await scene.enroll(a_sequence(), a_lead())
+        await scene.handle().result()
+
+
+async def cancelled(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_AT_ONCE, _LATER), a_lead())
+        await until_page(scene.handle(), "| 1 | sent |")
+        await scene.handle().cancel()
+        await scene.handle().result()
+
+
+async def cancelled_while_sending(scene: Scene) -> None:
+    halt = Halt.new()
+    async with scene.worker(ScriptedProvider(after=halt)):
+        await scene.enroll(a_sequence(), a_lead())
+        await halt.reached.wait()
+        await scene.handle().cancel()
+        halt.go.set()
+        await scene.handle().result()
+
+
+async def unknown_then_sent(scene: Scene) -> None:
+    await _say(scene, "**paused**", _UNKNOWN, "sent")
+
+
+async def unknown_then_resumed(scene: Scene) -> None:
+    await _say(scene, "**paused**", _UNKNOWN)
+
+
+async def unknown_then_not_sent(scene: Scene) -> None:
+    await _say(scene, "**paused**", _UNKNOWN, "not_sent")
+
+
+async def unknown_then_skipped(scene: Scene) -> None:
+    await _say(scene, "**paused**", _UNKNOWN, {"decision": "skip", "by": "ada"})
+
+
+async def unknown_then_stopped(scene: Scene) -> None:
+    await _say(scene, "**paused**", _UNKNOWN, "stop")
+
+
+async def refused_message_then_resumed(scene: Scene) -> None:
+    await _say(scene, "**paused**", Refused(code="smtp-554", fault=Fault.MESSAGE))
+
+
+async def refused_configuration_then_resumed(scene: Scene) -> None:
+    await _say(scene, "**paused**", Refused(code="smtp-535", fault=Fault.CONFIGURATION))
+
+
+async def held_and_hastened(scene: Scene) -> None:
+    async with scene.worker(_first(NotSent(code="greylisted"))):
+        await scene.enroll(a_sequence(_AT_ONCE, _AT_ONCE, min_gap=_SOON), a_lead())
+        await until_page(scene.handle(), "**held** (not_sent)")
+        await scene.handle().execute_update("pause")
+        await scene.handle().execute_update("resume")
+        await scene.handle().result()
+
+
+async def recorded_later(scene: Scene) -> None:
+    halt = Halt.new()
+    async with scene.worker(ScriptedProvider(after=halt)):
+        await scene.enroll(a_sequence(), a_lead())
+        await halt.reached.wait()
+        await lose(scene, "drafts")
+        halt.go.set()
+        await until(lambda: _tries_again(scene))
+        await find(scene, "drafts")
+        await scene.handle().result()
+
+
+async def _tries_again(scene: Scene) -> bool:
+    pending = (await scene.handle().describe()).raw_description.pending_activities
+    return any(one.HasField("last_failure") for one in pending)
+
+
+async def failed_then_settled(scene: Scene) -> None:
+    await scene.enroll(a_sequence(_SOON, _AT_ONCE), a_lead())
+    async with scene.worker(ScriptedProvider()):
+        async with waiting_for_us(scene) as connection:
+            await running_activity(scene.handle())
+            await connection.exec_driver_sql("ALTER TABLE leads RENAME TO lost")
+        await find(scene, "leads")
+        await scene.handle().result()
+
+
+async def reset_while_sending(scene: Scene) -> None:
+    halt = Halt.new()
+    async with scene.worker(ScriptedProvider(after=halt)):
+        await scene.enroll(a_sequence(), a_lead())
+        await halt.reached.wait()
+        await reset(scene.client, scene.handle(), FIRST)
+        await until_page(scene.handle(), "**held** (draft_already_sending)")
+        halt.go.set()
+        await scene.handle().result()
+
+
+async def spoken_to_unclearly(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_SOON, _LATER), a_lead())
+        for name, said in (("pause", [7]), ("resume", ["maybe"]), ("resume", []), ("stop", ["a", "b"]), ("go", [])):
+            await scene.handle().signal(name, args=said)
+        await refusal(scene.handle(), "resume")
+        await until_page(scene.handle(), "| 1 | sent |")
+        await scene.handle().execute_update("stop")
+        await scene.handle().result()
+
+
+STORIES: dict[str, Callable[[Scene], Awaitable[None]]] = {
+    story.__name__: story
+    for story in (
+        completed,
+        stopped_by_an_operator,
+        stopped_for_a_refused_recipient,
+        cancelled,
+        cancelled_while_sending,
+        unknown_then_sent,
+        unknown_then_resumed,
+        unknown_then_not_sent,
+        unknown_then_skipped,
+        unknown_then_stopped,
+        refused_message_then_resumed,
+        refused_configuration_then_resumed,
+        held_and_hastened,
+        recorded_later,
+        failed_then_settled,
+        reset_while_sending,
+        spoken_to_unclearly,
+    )
+}
