@@ -13,6 +13,11 @@ _ROWS = [
        SELECT 'w', to_char(n, 'FM00000'), n || '@example.test', '', 'UTC', '{}' FROM generate_series(0, 99999) n""",
     """INSERT INTO suppressions (workspace, address, who, why)
        SELECT 'w', to_char(n, 'FM00000') || '@gone.test', 'test', 'gone' FROM generate_series(1, 50000) n""",
+    """INSERT INTO events (workspace, id, type, answer)
+       SELECT 'w', 'event-' || to_char(n, 'FM00000'), 'lead.replied', '{}' FROM generate_series(0, 99999) n""",
+    """INSERT INTO stops (workspace, event_id, lead_id, kind, occurred_at)
+       SELECT 'w', 'event-' || to_char(n, 'FM00000'), to_char(n, 'FM00000'), 'replied', now()
+       FROM generate_series(0, 99999) n""",
     """INSERT INTO sequence_versions (workspace, name, version, definition)
        SELECT 'w', 's', to_char(n, 'FM000'), '{}' FROM generate_series(0, 999) n""",
     """INSERT INTO instances (id, workspace, lead_id, sequence, version, thread_id, status, steps, who, why,
@@ -34,7 +39,7 @@ _ROWS = [
        SELECT 'w:s:' || to_char(n, 'FM0000000'), 1, 'draft', 'pending', 't', 'x' FROM generate_series(1, :rows, 3) n""",
 ]
 # those that refer to others come last: a logged table must not refer to an unlogged one
-_TABLES = ("tasks", "drafts", "instances", "ledger", "suppressions", "sequence_versions", "leads")
+_TABLES = ("tasks", "drafts", "instances", "ledger", "suppressions", "events", "stops", "sequence_versions", "leads")
 # what no constraint needs may be built afterwards and at once, for a fraction of what it costs row by row
 _INDEXES = """
     SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'

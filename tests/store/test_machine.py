@@ -177,9 +177,31 @@ class Machine(RuleBasedStateMachine):
         open_to_all = self.before.instance.status in ("active", "held")
         assert granted == (free and open_to_all), "granted exactly when nothing forbids it"
 
+    @rule(run=RUNS, outcome=BEHIND_IT)
+    def deliver_what_is_next(self, run: str, outcome: Outcome) -> None:
+        """A whole delivery: games of single movements seldom come this far."""
+        self.claim_it(step := self.before.instance.step, run)
+        self.everything_is_kept()
+        if self.before.state(step) == "sending" and (mine := self._holder(step)).age == "fresh":
+            mine.crossed, mine.answer = True, mine.answer or outcome
+            self._record(step, mine.token, mine.answer)
+
     @rule(run=RUNS)
-    def claim_what_is_next(self, run: str) -> None:
-        self.claim_it(self.before.instance.step, run)
+    def lose_the_worker_of_what_is_next(self, run: str) -> None:
+        self.claim_it(step := self.before.instance.step, run)
+        self.everything_is_kept()
+        if self.before.state(step) == "sending":
+            self.do(self.game.grow(self._holder(step), "stale"))
+            self.look_at(step, self._holder(step).claim.run)
+
+    @precondition(lambda self: self.unknown)
+    @rule(run=RUNS, decision=GOING_ON)
+    def decide_what_is_unknown(self, run: str, decision: Decision) -> None:
+        self.decide_it(self.unknown[0], run, decision)
+
+    @property
+    def unknown(self) -> list[int]:
+        return [step for step, draft in self.before.drafts.items() if draft.state == "unknown"]
 
     @precondition(lambda self: self.game.claims)
     @rule(data=st.data())
@@ -230,6 +252,9 @@ class Machine(RuleBasedStateMachine):
 
     @rule(step=STEPS, run=RUNS)
     def look_what_became_of_it(self, step: int, run: str) -> None:
+        self.look_at(step, run)
+
+    def look_at(self, step: int, run: str) -> None:
         result = self.do(self.game.settle(step, run, None))
         after = self.do(self.game.look())
         if self.before.state(step) != "sending":

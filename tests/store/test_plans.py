@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 import store
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
+from domain.sequence import StopKind
 from domain.task import TaskKind
-from store import drafts, instances, leads, ledger, shown, tasks
+from store import drafts, events, instances, leads, ledger, locks, shown, stops, tasks
 from store.engine import open_engine
 from tests.scene import a_lead, a_sequence
 from tests.store.million import ONE, lay_down
@@ -78,10 +79,24 @@ CALLS: dict[str, Call] = {
     "instances.list_instances of a status": lambda connection: instances.list_instances(
         connection, "w", InstanceStatus.PAUSED
     ),
+    "instances.find_instances": lambda connection: instances.find_instances(connection, [ONE, "w:s:none"]),
+    "instances.find_stopped": lambda connection: instances.find_stopped(connection, [ONE, "w:s:none"]),
     "instances.find_by_prefix": lambda connection: instances.find_by_prefix(connection, ONE[:-2]),
     "leads.lock_lead": lambda connection: leads.lock_lead(connection, ONE),
     "leads.save_leads": _enroll,
+    "leads.lock_known_lead": lambda connection: leads.lock_known_lead(connection, "w", "00001"),
+    "leads.hold_lead": lambda connection: leads.hold_lead(connection, "w", "00001", NOW),
     "leads.suppress": lambda connection: leads.suppress(connection, "w", "00001@gone.test", "test", "test"),
+    "events.find_event": lambda connection: events.find_event(connection, "w", "event-00001"),
+    "events.save_event": lambda connection: events.save_event(connection, "w", "new", "lead.closed", {}),
+    "events.mark_told": lambda connection: events.mark_told(connection, "w", "event-00001"),
+    "locks.lock_leads": lambda connection: locks.lock_leads(connection, "w", ["00001", "new"]),
+    "locks.lock_event": lambda connection: locks.lock_event(connection, "w", "new"),
+    "stops.record_stop": lambda connection: stops.record_stop(
+        connection, "w", "new", stops.RecordedStop("00001", StopKind.CLOSED, NOW)
+    ),
+    "stops.find_stops": lambda connection: stops.find_stops(connection, "w", ["00001", "new"]),
+    "stops.find_running": lambda connection: stops.find_running(connection, "w", "00001"),
     "ledger.read_ledger": lambda connection: ledger.read_ledger(connection, ONE),
     "ledger.last_change": lambda connection: ledger.last_change(connection, ONE),
     "shown.read_drafts": lambda connection: shown.read_drafts(connection, ONE),
