@@ -18,7 +18,6 @@ from pydantic import (
 )
 
 from domain.lead import RESERVED_VARIABLES, LeadId, check_variable_name
-from domain.sequence import StopKind
 
 # An absence that is longer, or further off, is a slip of the finger.
 _LONGEST_ABSENCE = timedelta(days=366)
@@ -197,10 +196,3 @@ class LeadResumed(_Event):
 
 Event = LeadEnrolled | LeadReplied | LeadStopped | LeadUpdated | LeadResumed
 EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
-
-
-def stop_kind(event: Event) -> StopKind | None:
-    """Say which stop an event is; None when it is none."""
-    if isinstance(event, LeadStopped) or (isinstance(event, LeadReplied) and not event.data.auto):
-        return StopKind(event.type.removeprefix("lead."))
-    return None

@@ -43,11 +43,16 @@ def find_sequence(name_or_file: str, folder: Path) -> Path:
     """Return the file of a sequence: a path to one, or the name of one in `folder`. Raises FileError."""
     if Path(name_or_file).is_file():
         return Path(name_or_file)
-    known = {file.stem: file for file in sorted(folder.glob("*")) if file.suffix in _ENDINGS}
+    known = known_sequences(folder)
     if name_or_file in known:
         return known[name_or_file]
     names = ", ".join(known) or "none"
     raise FileError([f"{name_or_file}: no such file, and no such sequence in {folder.name}/; there: {names}"])
+
+
+def known_sequences(folder: Path) -> dict[str, Path]:
+    """Return the files of the sequences in a folder, by name."""
+    return {file.stem: file for file in sorted(folder.glob("*")) if file.suffix in _ENDINGS}
 
 
 def read_sequence(path: Path) -> Sequence:

@@ -60,9 +60,9 @@ def _facts() -> Select[Any]:
     busy = exists().where(of_thread, other.c.state.in_(_IN_FLIGHT), other.c.id != bindparam("draft_id"))
     sent = select(other).where(of_thread, other.c.state == _SENT)
     references = func.array_agg(aggregate_order_by(other.c.message_id, other.c.sent_at, other.c.step))
-    suppressed = exists().where(
-        Suppression.workspace == bindparam("workspace"), Suppression.address == bindparam("address")
-    )
+    # the lead's address may have changed since the draft was frozen: neither may be suppressed
+    addresses: list[Any] = [bindparam("address"), func.lower(wanted.c.recipient)]
+    suppressed = exists().where(Suppression.workspace == bindparam("workspace"), Suppression.address.in_(addresses))
     return (
         select(
             Instance.status,

@@ -84,11 +84,13 @@ async def lock_known_lead(connection: AsyncConnection, workspace: str, lead_id: 
     return domain.lead.Lead.model_construct(**row) if row else None
 
 
-async def hold_lead(connection: AsyncConnection, workspace: str, lead_id: str, until: datetime | None) -> None:
-    """Send nothing to a lead before an instant, or before a later one said earlier; None ends that."""
+async def hold_lead(
+    connection: AsyncConnection, workspace: str, lead_id: str, until: datetime | None
+) -> datetime | None:
+    """Send nothing to a lead before an instant, or a later one that was said before; None ends that. Returns which."""
     statement = update(Lead).where(Lead.workspace == workspace, Lead.lead_id == lead_id)
     later = func.greatest(Lead.quiet_until, until) if until is not None else None
-    await connection.execute(statement.values(quiet_until=later))
+    return (await connection.execute(statement.values(quiet_until=later).returning(Lead.quiet_until))).scalar_one()
 
 
 async def save_leads(connection: AsyncConnection, workspace: str, leads: Sequence[domain.lead.Lead]) -> None:

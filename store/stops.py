@@ -48,15 +48,14 @@ async def find_stops(connection: AsyncConnection, workspace: str, lead_ids: Sequ
 
 async def find_running(connection: AsyncConnection, workspace: str, lead_id: str) -> list[Running]:
     """Find the instances of a lead that have not ended. Wants the lead's row lock held."""
-    statement = (
-        select(Instance.id, SequenceVersion.definition, Instance.status, Instance.reason)
-        .join(
-            SequenceVersion,
-            (SequenceVersion.workspace == Instance.workspace)
-            & (SequenceVersion.name == Instance.sequence)
-            & (SequenceVersion.version == Instance.version),
-        )
-        .where(Instance.workspace == workspace, Instance.lead_id == lead_id, Instance.status.not_in(_FINAL))
-        .order_by(Instance.id)
+    # one look-up an instance; a join might read every version there is
+    definition = select(SequenceVersion.definition).where(
+        SequenceVersion.workspace == Instance.workspace,
+        SequenceVersion.name == Instance.sequence,
+        SequenceVersion.version == Instance.version,
     )
+    statement = select(Instance.id, definition.scalar_subquery(), Instance.status, Instance.reason).where(
+        Instance.workspace == workspace, Instance.lead_id == lead_id, Instance.status.not_in(_FINAL)
+    )
+    statement = statement.order_by(Instance.id)
     return [Running(*row) for row in await connection.execute(statement)]

@@ -1,0 +1,122 @@
+"""The door for app events, without a process: what a program that has an event in its hands calls.
+
+    door = EventDoor(engine, client, workspace="default", task_queue="follow-up", sequences=Path("sequences"))
+    answer = await door.deliver(read_event('{"id": "evt-1", "type": "lead.replied", "timestamp": …, "data": {…}}'))
+
+An event has two halves. Its facts (a lead, an instance, a stop) are stored in one transaction, together with its id.
+Then its workflows are started or signalled. Both may be repeated: whatever went wrong, deliver the event again.
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from domain.event import Event, EventType, LeadEnrolled
+from domain.instance import Reason
+from domain.sequence import Sequence
+from intake.enrolment import EnrolmentError, check_enrollable
+from intake.event_facts import Answer, Done, Facts, store_facts
+from intake.event_reading import EventError
+from intake.file_error import FileError
+from intake.sequence_folder import SequenceFolder
+from intake.starting import Starter
+from store.engine import is_down
+from store.events import find_event, mark_told, save_event
+from store.instances import find_instances
+from store.locks import lock_event
+
+__all__ = ["Answer", "Done", "EventDoor", "EventError", "NotTakenError"]
+_log = logging.getLogger(__name__)
+# An app whose clock is further ahead than this can't say what happened first.
+_CLOCK_AHEAD = timedelta(hours=1)
+
+
+class NotTakenError(Exception):
+    """An event could not be taken as things stand now: deliver it again. The message is for people."""
+
+
+class EventDoor:
+    """Takes the app events of one workspace. `sequences` is the folder whose sequences an app may name."""
+
+    def __init__(
+        self, engine: AsyncEngine, client: Client, *, workspace: str, task_queue: str, sequences: Path
+    ) -> None:
+        self._engine = engine
+        self._starter = Starter(engine, client, workspace=workspace, task_queue=task_queue)
+        self._workspace = workspace
+        self._sequences = SequenceFolder(sequences)
+
+    async def deliver(self, event: Event) -> Answer:
+        """Take an event: when this returns, its facts are stored and its workflows know.
+
+        An event of the same id changes nothing and is answered the same. Raises EventError for an event that can't be
+        taken as it is, NotTakenError for one to be delivered again, PostgreSQL or Temporal being down.
+        """
+        try:
+            answer, told = await self._store(event)
+            if answer.instances and not told:
+                await self._tell(answer)
+                async with self._engine.begin() as connection:
+                    await mark_told(connection, self._workspace, event.id)
+        except SQLAlchemyError as error:
+            if not is_down(error):
+                raise
+            raise NotTakenError("PostgreSQL can't be reached: deliver the event again") from error
+        return answer
+
+    async def _store(self, event: Event) -> tuple[Answer, bool]:
+        async with self._engine.begin() as connection:
+            await lock_event(connection, self._workspace, event.id)
+            stored = await find_event(connection, self._workspace, event.id)
+            if stored is not None:
+                return _same(event, Answer.model_validate(stored.answer)), stored.told
+            if event.timestamp > datetime.now(UTC) + _CLOCK_AHEAD:
+                raise EventError(["timestamp: lies in the future: check the app's clock"])
+            sequence = await self._sequence(event) if isinstance(event, LeadEnrolled) else None
+            answer = await store_facts(Facts(connection, self._workspace, event), sequence)
+            content = answer.model_dump(mode="json")
+            await save_event(connection, self._workspace, event.id, event.type, content)
+            return answer, False
+
+    async def _sequence(self, event: LeadEnrolled) -> Sequence:
+        name = event.data.sequence
+        try:
+            sequence = await self._sequences.find(name)
+            if sequence is not None:
+                check_enrollable(sequence)
+        except (FileError, EnrolmentError) as error:
+            _log.error("sequence %s can't be used: %s", name, error)
+            raise NotTakenError(
+                f"sequence {name} can't be used, the log says why: mend it, then deliver the event again"
+            ) from None
+        if sequence is None:
+            raise EventError(["data.sequence: there is none of this name: check it, or add its file"])
+        return sequence
+
+    async def _tell(self, answer: Answer) -> None:
+        try:
+            await self._start_or_signal(answer, f"event:{answer.event_id}")
+        except (RPCError, RuntimeError) as error:  # RuntimeError is how a failed connect shows
+            raise NotTakenError("Temporal can't be reached: deliver the event again") from error
+
+    async def _start_or_signal(self, answer: Answer, by: str) -> None:
+        match answer.done:
+            case Done.ENROLLED | Done.ALREADY_ENROLLED | Done.STOPPED_AT_ONCE:
+                async with self._engine.connect() as connection:
+                    enrolled = await find_instances(connection, answer.instances)
+                await self._starter.start(enrolled, by)
+            case Done.STOPPED:
+                await self._starter.stop(answer.instances, Reason(answer.type.removeprefix("lead.")), by)
+            case Done.RESUMED:
+                await self._starter.resume(answer.instances, by)
+
+
+def _same(event: Event, answer: Answer) -> Answer:
+    if (answer.type, answer.lead_id) != (EventType(event.type), event.data.lead_id):
+        raise EventError(["id: is that of another event: give every event an id of its own"])
+    return answer
