@@ -192,6 +192,7 @@ class Machine(RuleBasedStateMachine):
         self.everything_is_kept()
         if self.before.state(step) == "sending":
             self.do(self.game.grow(self._holder(step), "stale"))
+            self.look_at(step, "another run")
             self.look_at(step, self._holder(step).claim.run)
 
     @precondition(lambda self: self.unknown)
