@@ -48,7 +48,7 @@ BEFORE_THE_GATE: st.SearchStrategy[Outcome] = st.just(NotSent(code="connect")) |
 BEHIND_IT: st.SearchStrategy[Outcome] = st.just(Sent(code="250")) | st.just(Unknown(code="eof")) | REFUSALS
 _EXPLORED = os.environ.get("HYPOTHESIS_EXAMPLES")
 PLAYED = settings(
-    max_examples=int(_EXPLORED or 40),
+    max_examples=int(_EXPLORED or 60),
     stateful_step_count=30,
     derandomize=_EXPLORED is None,
     deadline=None,  # a shared machine's speed is no claim of ours
