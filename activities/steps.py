@@ -95,7 +95,7 @@ class StepActivities:
     async def _deliver(self, call: DeliverStep, run: str) -> StepResult:
         lease = min(LEASE, self._send_timeout)
         claim = Claim(uuid.uuid4(), run, self._identity, lease, self._send_timeout)
-        begun = time.monotonic()
+        begun = _uptime()
         claimed = await self._claim(call, claim)
         if not isinstance(claimed, StoredDraft):
             return claimed
@@ -122,9 +122,9 @@ class StepActivities:
         """Make the one provider call. Whatever is not foreseen after it began is unknown."""
 
         async def may_cross() -> bool:
-            if time.monotonic() - begun >= FRESH.total_seconds() and not await self._still_holds(draft, claim):
+            if _uptime() - begun >= FRESH.total_seconds() and not await self._still_holds(draft, claim):
                 return False
-            return time.monotonic() - begun < claim.lease.total_seconds()
+            return _uptime() - begun < claim.lease.total_seconds()
 
         letter = Letter(draft.id, draft.sender, draft.recipient, draft.content)
         try:
@@ -150,12 +150,17 @@ class StepActivities:
 
     async def _while_up(self, transaction: Callable[[AsyncConnection], Awaitable[_T]]) -> _T:
         """Run a transaction; again, for a while, when PostgreSQL was down. Each is safe to run after itself."""
-        give_up = time.monotonic() + _PATIENCE.total_seconds()
+        give_up = _uptime() + _PATIENCE.total_seconds()
         while True:
             try:
                 async with self._engine.begin() as connection:
                     return await transaction(connection)
             except DBAPIError as error:
-                if not is_down(error) or time.monotonic() > give_up:
+                if not is_down(error) or _uptime() > give_up:
                     raise
             await asyncio.sleep(_PAUSE_BETWEEN_TRIES.total_seconds())
+
+
+def _uptime() -> float:
+    """Seconds on a clock that nobody sets and that goes on while the machine is suspended, where it has one (Linux)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

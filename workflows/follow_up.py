@@ -117,49 +117,45 @@ class FollowUpWorkflow(Inbox):
         self._failures = 0
         self._apply(await self._record(result) if isinstance(result, Unrecorded) else result)
 
-    async def _record(self, unrecorded: Unrecorded) -> Settled:
+    async def _until_done(self, activity: Any, call: Any) -> Any:
+        """Run what reads or records the truth: the step waits for it, however long."""
         return await workflow.execute_activity_method(
-            StepActivities.record_outcome,
-            RecordOutcome(instance_id=self._id, step=self._at.step, token=unrecorded.token, outcome=unrecorded.outcome),
+            activity,
+            call,
             start_to_close_timeout=_STORE_AT_MOST,
             retry_policy=_UNTIL_DONE,
             summary=self._summary(),
         )
 
+    async def _record(self, unrecorded: Unrecorded) -> Settled:
+        told = unrecorded.model_dump(include={"token", "outcome"})
+        call = RecordOutcome(instance_id=self._id, step=self._at.step, **told)
+        recorded: Settled = await self._until_done(StepActivities.record_outcome, call)
+        return recorded
+
     async def _after_failure(self) -> None:
         """The attempt is gone without an answer: only the store knows how far it came."""
-        due_at = self._at.due_at
         self._failures += 1
-        result = await self._settle(None, by="")
+        result = await self._settle(None)
         if isinstance(result, Ready) and self._failures >= _FAILURES_BEFORE_PAUSE:
             self._failures = 0
-            result = await self._pause(Reason.STEP_FAILED, by="")
+            result = await self._pause(Reason.STEP_FAILED, by="workflow")
         self._apply(result)
-        if isinstance(result, Ready):
-            self._at.due_at = due_at
-            self._at.until += back_off(self._failures) if self._failures > 1 else timedelta(0)
+        if isinstance(result, Ready) and self._failures > 1:
+            self._at.until += back_off(self._failures)
 
     async def _settle(self, decision: Decision | None, **said: Any) -> Settled:
         call = SettleStep(instance_id=self._id, step=self._at.step, decision=decision, **said)
         while True:
-            result = await workflow.execute_activity_method(
-                StepActivities.settle_step,
-                call,
-                start_to_close_timeout=_STORE_AT_MOST,
-                retry_policy=_UNTIL_DONE,
-                summary=self._summary(),
-            )
+            result: Settled = await self._until_done(StepActivities.settle_step, call)
             if not isinstance(result, Held):
                 return result
             await workflow.sleep(max(result.until - workflow.now(), timedelta(0)), summary=self._summary())
 
     async def _pause(self, reason: Reason, *, by: str) -> Settled:
-        return await workflow.execute_activity_method(
-            StepActivities.pause_follow_up,
-            PauseFollowUp(instance_id=self._id, step=self._at.step, reason=reason, by=by or "workflow"),
-            start_to_close_timeout=_STORE_AT_MOST,
-            retry_policy=_UNTIL_DONE,
-        )
+        call = PauseFollowUp(instance_id=self._id, step=self._at.step, reason=reason, by=by)
+        paused: Settled = await self._until_done(StepActivities.pause_follow_up, call)
+        return paused
 
     async def _obey(self, asked: Asked) -> None:
         objection = self.objection(asked.command)
@@ -177,6 +173,8 @@ class FollowUpWorkflow(Inbox):
             case Stop(reason=reason, by=by):
                 result = await self._settle(Decision.STOP, reason=reason, by=by)
         self._apply(result)
+        if isinstance(result, Ready):
+            self._at.due_at = self._at.until  # a person has looked: it expires anew from here
         if isinstance(result, DecisionRefused):
             self.answer(asked, result.sentence, refused=True)
         else:

@@ -52,7 +52,7 @@ class Progress:
             case Ready():
                 self._become(InstanceStatus.ACTIVE, Reason.NONE)
                 # a pause is no short cut: a step that is not due yet is still waited for
-                self.due_at = self.until = max(self.due_at, now)
+                self.until = max(self.due_at, now)
             case DecisionRefused():
                 pass
 

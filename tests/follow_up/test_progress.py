@@ -101,7 +101,7 @@ def test_a_step_is_never_due_before_it_fell_due_because_of_a_word(
         _happen(at, what, instant)
     due = at.due_at
     at.apply(Ready(), now)
-    assert at.until == at.due_at == max(due, now)
+    assert (at.due_at, at.until) == (due, max(due, now))
 
 
 _typed: st.SearchStrategy[Any] = st.recursive(
