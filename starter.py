@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from temporalio.service import RPCError
 
 from connect import UnreachableError, complain, leave, open_database, open_temporal, run
-from intake.enrolment import Enroller, EnrolmentError, check_enrollable
+from intake.enrolment import Enroller, EnrolmentError
 from intake.file_error import FileError
 from intake.lead_file import read_leads
 from intake.sequence_file import find_sequence, read_sequence
@@ -77,7 +77,6 @@ async def _enroll(tally: Tally, name_or_file: str, leads: Path, key: str) -> Non
     """Read and reach everything before the first write, so that what is wrong changes nothing."""
     settings = read_settings()
     sequence = read_sequence(find_sequence(name_or_file, _SEQUENCES))
-    check_enrollable(sequence)
     rows = read_leads(leads)
     client = await open_temporal()
     async with open_database(settings) as engine:

@@ -90,6 +90,8 @@ async def test_a_run_delivers_letters_and_ctrl_c_leaves_nothing_behind_and_the_n
         assert "followup show default:no-reply:lead-4\n" in first.said
         assert await first.end(signal.SIGINT) == 0
     assert not (home / ".devstack" / "running.json").exists()
+    worker_said = (home / ".devstack" / "worker.log").read_text()
+    assert worker_said.endswith("worker: stopped\n"), "it drained before its world went down"
     async with running(home) as second:
         await second.until(READY)
         assert "enrolled once more, with the key run-" in second.said
