@@ -19,6 +19,9 @@ from store.ledger import add_note
 from store.tasks import close_tasks, open_task
 
 _CLAIMED = (DraftState.SENDING, DraftState.UNKNOWN)
+_BEHIND = (DraftState.SENT, DraftState.SKIPPED, DraftState.DISCARDED)
+# What an answer that was recorded already has made of its draft; an unknown one contradicts nothing.
+_SAID_BY = {"sent": DraftState.SENT, "refused": DraftState.REFUSED, "not_sent": DraftState.PENDING}
 
 
 class Answered(NamedTuple):
@@ -45,11 +48,11 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
     at = At(connection, locked, call.step, by)
     facts = await read_facts(connection, locked, call.step)
     draft = facts.draft
-    if draft is None or str(draft.claim_token) != call.token:
-        what = f"{call.outcome.kind} ({call.outcome.code}) from a claim that no longer holds the draft"
-        await add_note(connection, call.instance_id, call.step, "late_answer", by=by, why=what)
-        return Answered(standing(at, facts))
-    if draft.state not in _CLAIMED:
+    holds = draft is not None and str(draft.claim_token) == call.token
+    if draft is None or not holds or draft.state not in _CLAIMED:
+        if draft is None or not holds or draft.state is not _SAID_BY.get(call.outcome.kind, draft.state):
+            why = f"{call.outcome.kind} ({call.outcome.code}) to a claim whose draft somebody else has settled"
+            await add_note(connection, call.instance_id, call.step, "late_answer", by=by, why=why)
         return Answered(standing(at, facts))
     result = await _apply(at, draft, call.outcome, facts)
     if facts.status is InstanceStatus.STOPPED and not isinstance(result, Paused):
@@ -151,19 +154,15 @@ async def stop(at: At, reason: Reason, code: str = "") -> Stopped:
 def standing(at: At, facts: StepFacts) -> Recorded:
     """Say what is true of a step already, changing nothing."""
     draft = facts.draft
-    match draft.state if draft else DraftState.PENDING:
-        case DraftState.SENT | DraftState.SKIPPED | DraftState.DISCARDED as state:
-            return StepDone(state=state, next_due_at=_next_due(at, facts))
-        case DraftState.REFUSED as state if facts.status is not InstanceStatus.PAUSED:
-            stopped = facts.status is InstanceStatus.STOPPED
-            done = StepDone(state=state, next_due_at=_next_due(at, facts))
-            return Stopped(reason=facts.reason) if stopped else done
-        case DraftState.UNKNOWN if draft:
-            return unknown_pause(draft, draft.code)
-        case DraftState.SENDING:
-            return Held(until=facts.now, reason=Reason.DRAFT_ALREADY_SENDING)
+    state = draft.state if draft else DraftState.PENDING
+    if draft is not None and state is DraftState.UNKNOWN:
+        return unknown_pause(draft, draft.code)
+    if state is DraftState.SENDING:
+        return Held(until=facts.now, reason=Reason.DRAFT_ALREADY_SENDING)
     if facts.status is InstanceStatus.STOPPED:
         return Stopped(reason=facts.reason)
+    if state in _BEHIND or (state is DraftState.REFUSED and facts.status is not InstanceStatus.PAUSED):
+        return StepDone(state=state, next_due_at=_next_due(at, facts))
     if facts.status is InstanceStatus.PAUSED:
         return Paused(reason=facts.reason, code=draft.code if draft else "")
     return Held(until=facts.until or facts.now, reason=facts.reason)

@@ -37,7 +37,10 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
     at = At(connection, locked, call.step, call.by or by)
     facts = await read_facts(connection, locked, call.step)
     if facts.draft is not None and facts.draft.state is DraftState.SENDING:
-        return await settle_sending(at, facts, facts.draft, run)
+        result = await settle_sending(at, facts, facts.draft, run)
+        if isinstance(result, Held) or call.decision is not Decision.STOP:
+            return result
+        facts = await read_facts(connection, locked, call.step)
     if call.asked_pause_only and not _pause_was_asked_for(facts):
         call = call.model_copy(update={"decision": None})
     if facts.draft is not None and facts.draft.state is DraftState.UNKNOWN:

@@ -1,10 +1,11 @@
 """Certificates for the TLS tests, made anew for each run by the openssl program."""
 
-import shutil
 import ssl
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.programs import program
 
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2"]
 
@@ -34,5 +35,6 @@ def _server(folder: Path, name: str) -> ssl.SSLContext:
 
 
 def _openssl(folder: Path, *options: str) -> None:
-    assert shutil.which("openssl"), "the openssl program (3.0 or later) is missing: install your system's package of it"
-    subprocess.run(["openssl", "req", "-x509", *options], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        [program("openssl", "openssl"), "req", "-x509", *options], cwd=folder, check=True, capture_output=True
+    )

@@ -18,6 +18,7 @@ from domain.outcome import Outcome, Refused, Sent, Unknown
 from providers.provider import Letter, Provider
 from providers.scripted import ScriptedProvider
 from providers.smtp import SmtpProvider
+from tests.programs import program
 from tests.providers.fault_server import Fault, FaultServer, Wrong
 
 # long enough for a loaded machine's loopback, short enough to wait for
@@ -95,14 +96,13 @@ PEERS: dict[str, OpenPeer] = {"fault server": fault_server, "smtp-sink": smtp_si
 @asynccontextmanager
 async def run_sink(options: Sequence[str]) -> AsyncIterator[tuple[str, Callable[[], list[bytes]]]]:
     """Run Postfix's own test server, written by others than us; gives its URL and what it took."""
-    program = shutil.which("smtp-sink", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert program is not None, "smtp-sink is missing: `apt-get install postfix` (or your system's package of Postfix)"
+    sink = program("smtp-sink", "postfix")
     port = _free_port()
     kept = Path(tempfile.mkdtemp(prefix="sink-"))
     os.chmod(kept, 0o777)  # noqa: PTH101, S103 - as root it gives up its rights, and must still be able to write
     user = ("-u", "nobody") if os.getuid() == 0 else ()
     process = await asyncio.create_subprocess_exec(
-        program, *user, *options, "-d", f"{kept}/taken.", f"127.0.0.1:{port}", "128"
+        sink, *user, *options, "-d", f"{kept}/taken.", f"127.0.0.1:{port}", "128"
     )
     try:
         await _listening(port)

@@ -1,0 +1,67 @@
+"""Words that come last: a stop of what a dead worker left behind, and an answer to what somebody else has settled."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from email.headerregistry import Address
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.claiming import claim_step
+from activities.recording import record
+from activities.settling import settle
+from domain.command import Decision
+from domain.instance import Reason
+from domain.outcome import Sent
+from domain.step import DeliverStep, RecordOutcome, SettleStep, Stopped
+from store.drafts import Claim, StoredDraft
+from store.ledger import read_ledger
+from tests.store.enrolled import enroll_one
+
+_SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
+_RUN = "run"
+
+
+async def _claimed(engine: AsyncEngine, instance: str) -> StoredDraft:
+    claim = Claim(uuid.uuid4(), _RUN, "worker", timedelta(minutes=1), timedelta(minutes=10))
+    call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
+    async with engine.begin() as connection:
+        draft = await claim_step(connection, call, claim, _SENDER)
+        assert isinstance(draft, StoredDraft)
+        await connection.execute(text("UPDATE drafts SET claimed_at = claimed_at - interval '1 minute'"))
+    return draft._replace(claim_token=claim.token)
+
+
+async def _decide(engine: AsyncEngine, instance: str, decision: Decision | None) -> object:
+    async with engine.begin() as connection:
+        call = SettleStep(instance_id=instance, step=1, decision=decision, by="grace")
+        return await settle(connection, call, _RUN, "worker")
+
+
+async def _state(engine: AsyncEngine) -> str:
+    async with engine.connect() as connection:
+        return str((await connection.execute(text("SELECT state FROM drafts"))).scalar_one())
+
+
+async def test_an_operators_stop_ends_what_a_dead_worker_was_sending(engine: AsyncEngine) -> None:
+    instance = await enroll_one(engine)
+    await _claimed(engine, instance)
+    assert await _decide(engine, instance, Decision.STOP) == Stopped(reason=Reason.OPERATOR)
+    assert await _state(engine) == "skipped"
+
+
+async def test_i8_an_answer_that_contradicts_a_decision_is_noted_and_changes_nothing(engine: AsyncEngine) -> None:
+    instance = await enroll_one(engine)
+    draft = await _claimed(engine, instance)
+    await _decide(engine, instance, None)
+    await _decide(engine, instance, Decision.SKIP)
+    async with engine.begin() as connection:
+        outcome = Sent(code="smtp-250")
+        await record(
+            connection,
+            RecordOutcome(instance_id=instance, step=1, token=str(draft.claim_token), outcome=outcome),
+            "worker",
+        )
+    async with engine.connect() as connection:
+        notes = [entry.to_state for entry in await read_ledger(connection, instance) if entry.subject == "note"]
+    assert (await _state(engine), notes) == ("skipped", ["late_answer"])
