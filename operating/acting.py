@@ -49,6 +49,8 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
     The words stay in PostgreSQL, for they may name people; a refusal is noted after them. Until something happens to
     the follow-up, the same command is the same update: said again after no answer came, it is not obeyed twice.
     """
+    if isinstance(command, Resume):
+        command = command.model_copy(update={"step": found.step})
     name, by = _NAMES[type(command)], command.by
     said = f"{name} {command.decision}" if isinstance(command, Resume) and command.decision != RESUME else name
     async with engine.begin() as connection:

@@ -84,6 +84,8 @@ class Progress:
         held_for_the_lead = command.asked_pause_only and self.reason is Reason.OUT_OF_OFFICE
         if not self.paused and not held_for_the_lead:
             return f"it is not paused but {self.status} ({self.reason}): there is nothing to resume"
+        if command.step not in (None, self.step):
+            return f"it was said of step {command.step}, but step {self.step} waits: look again, and say it of that one"
         if command.decision is Decision.NOT_SENT and self.not_sent_from is not None and now < self.not_sent_from:
             return too_early(self.step, self.not_sent_from)
         return None

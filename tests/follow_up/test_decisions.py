@@ -172,3 +172,11 @@ async def test_a_pause_is_no_short_cut_the_step_is_sent_when_it_is_due(scene: Sc
     [row] = await scene.rows("SELECT until FROM instances")
     assert f"due {row.until:%Y-%m-%d %H:%M:%S} UTC" in before
     assert len(provider.sent) == 1
+
+
+async def test_a_word_about_another_step_than_the_one_that_waits_is_refused(scene: Scene) -> None:
+    async with _unknown(scene):
+        why = await refusal(scene.handle(), "resume", {"decision": "sent", "step": 2})
+        states = await scene.states()
+    assert why == "it was said of step 2, but step 1 waits: look again, and say it of that one"
+    assert states == ["unknown"]
