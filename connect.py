@@ -29,11 +29,14 @@ class UnreachableError(Exception):
     """Something this process needs can't be reached, or is not as it must be. The message is for people."""
 
 
-async def connect_temporal() -> Client:
-    """Connect to Temporal as the settings say. Raises UnreachableError, SettingsError."""
+async def connect_temporal(*, lazily: bool = False) -> Client:
+    """Connect to Temporal as the settings say; `lazily`: when it is first asked.
+
+    Raises UnreachableError, SettingsError.
+    """
     options = temporal_connection()
     try:
-        return await Client.connect(**options, data_converter=pydantic_data_converter)
+        return await Client.connect(**options, data_converter=pydantic_data_converter, lazy=lazily)
     except (RPCError, RuntimeError) as error:
         raise UnreachableError(
             f"Temporal can't be reached at {options['target_host']} ({_short(error)}): "
@@ -45,7 +48,7 @@ async def check_search_attributes(client: Client) -> None:
     """Raise UnreachableError when the namespace lacks a search attribute: a workflow that sets it would hang."""
     try:
         problems = await missing_or_wrong(client)
-    except RPCError as error:
+    except (RPCError, RuntimeError) as error:  # RuntimeError is how a failed connect shows
         problems = [f"Temporal does not answer for namespace {client.namespace} ({_short(error)}): check its settings"]
     if problems:
         raise UnreachableError("; ".join(problems))

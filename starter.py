@@ -1,7 +1,9 @@
 """The one door in: app events -> facts -> workflows. As a command: `python starter.py --help`."""
 
 import json
+import logging
 import re
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,8 @@ from temporalio.service import RPCError
 
 from connect import UnreachableError, complain, leave, open_database, open_temporal, run
 from intake.enrolment import Enroller, EnrolmentError
+from intake.event_reading import read_event
+from intake.events import Answer, EventDoor, EventError, NotTakenError
 from intake.file_error import FileError
 from intake.lead_file import read_leads
 from intake.sequence_file import find_sequence, read_sequence
@@ -107,6 +111,61 @@ def _about(leads: Path) -> int:
 
 def _say(tally: Tally, *, as_json: bool) -> None:
     print(json.dumps(tally.as_facts()) if as_json else "\n".join(tally.as_sentences()))
+
+
+@app.command()
+def event(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            allow_dash=True,
+            help='One event as JSON: {"id", "type", "timestamp", "data"}; `-` is stdin.',
+        ),
+    ],
+    event_id: Annotated[str | None, typer.Option("--id", metavar="ID", help="Its id, where it names none.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a sentence.")] = False,
+) -> None:
+    """Deliver one app event, which may be delivered any number of times: the first counts.
+
+    Example: `python starter.py event reply.json`
+    """
+    answer = run(_event(file, event_id), name="starter", also=(FileError, EventError, NotTakenError))
+    print(answer.model_dump_json() if as_json else answer.sentence)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise FileError([f"{file}: can't be read ({error.strerror}); check the name and its permissions"]) from None
+
+
+async def _event(file: Path, event_id: str | None) -> Answer:
+    said = read_event(_read(file), event_id)
+    settings = read_settings()
+    client = await open_temporal()
+    async with open_database(settings) as engine:
+        door = EventDoor(
+            engine, client, workspace=settings.workspace, task_queue=settings.task_queue, sequences=_SEQUENCES
+        )
+        return await door.deliver(said)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8000,
+) -> None:
+    """Take app events over HTTP, signed with FOLLOWUP_EVENT_SECRET, until SIGTERM or Ctrl-C.
+
+    `POST /events` takes them, `/healthz` and `/readyz` tell how it is, `/openapi.json` describes all of it.
+    """
+    from ingress import serve as serve_events  # a web framework, which the other commands can do without
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    run(serve_events(host, port), name="starter")
 
 
 def main() -> None:

@@ -63,6 +63,12 @@ class Answer(BaseModel):
     instances: tuple[str, ...] = Field(default=(), description="The follow-ups it began, stopped or resumed.")
     until: datetime | None = Field(default=None, description="Nothing is sent to the lead before.")
 
+    @property
+    def sentence(self) -> str:
+        """The answer for people."""
+        until = f" until {self.until:%Y-%m-%d %H:%M:%S} UTC" if self.until else ""
+        return f"{self.done.replace('_', ' ')}{until}: {', '.join(self.instances) or self.lead_id}"
+
 
 class Facts(NamedTuple):
     """Where the facts of an event are written, its lead locked."""

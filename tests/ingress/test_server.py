@@ -1,0 +1,94 @@
+"""A real server: it waits for nobody for ever, and nobody keeps the others waiting."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+import intake.listening
+from ingress import MOST_BYTES
+from tests.app import App, enrolled, said
+from tests.ingress.post import Poster, signed, written
+
+Address = tuple[str, int]
+
+
+async def _speak(address: Address, words: bytes) -> bytes:
+    """Say something on a connection of one's own, then listen until it is closed."""
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(words)
+    heard = await reader.read()
+    writer.close()
+    return heard
+
+
+def _head(**headers: str) -> bytes:
+    lines = ["POST /events HTTP/1.1", "Host: ingress", *(f"{name}: {text}" for name, text in headers.items()), "", ""]
+    return "\r\n".join(lines).encode()
+
+
+async def test_an_event_is_taken_over_the_network(app: App, caller: Poster) -> None:
+    assert (await caller.says(enrolled())).status_code == 200
+    assert await app.scene.status() == ("active", "none")
+
+
+async def test_ten_megabytes_are_refused_before_they_are_read(app: App, caller: Poster) -> None:
+    assert (await caller.posts(b" " * 10_000_000)).status_code == 413
+    assert await app.scene.rows("SELECT 1 FROM events") == []
+
+
+async def test_a_body_that_hides_its_size_is_cut_off(address: Address) -> None:
+    part = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    parts = MOST_BYTES // 0x10000 + 1
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(_head(**{"Transfer-Encoding": "chunked"}) + part * parts)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+    writer.close()
+    await reader.read()
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(address: Address) -> None:
+    heard = await _speak(address, _head(**{"Content-Length": "10"}) + b"{")
+    assert heard.startswith(b"HTTP/1.1 408 ")
+    assert heard.endswith(b'{"problems":["the body did not come in time: send it at once"]}')
+
+
+async def test_a_connection_that_says_nothing_is_closed(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake.listening, "SILENCE", intake.listening.SILENCE / 100)
+    assert await _speak(address, b"") == b""
+    assert await _speak(address, b"POST /events HTTP/1.1\r\nHost:") == b""
+
+
+async def test_a_hundred_silent_connections_keep_nobody_waiting(address: Address, caller: Poster) -> None:
+    async with AsyncExitStack() as open_connections:
+        for number in range(100):
+            _, writer = await asyncio.open_connection(*address)
+            open_connections.callback(writer.close)
+            if number % 2:
+                writer.write(_head(**{"Content-Length": "10"}))
+        assert (await caller.says(said("lead.closed", lead_id="lead-1"))).status_code == 200
+
+
+@pytest.mark.parametrize("words", [b"\x00\x01\x02\r\n\r\n", b"POST /events HTTP/1.1\r\n\r\n"])
+async def test_what_is_no_request_is_refused(address: Address, words: bytes) -> None:
+    assert (await _speak(address, words)).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_client_that_hangs_up_midway_loses_nothing(app: App, address: Address, caller: Poster) -> None:
+    """The event was taken or not; delivering it again is the answer to both."""
+    content = enrolled()
+    event_id, body = written(content)
+    headers = signed(body, event_id=event_id) | {"Content-Length": str(len(body))}
+    for sent in (len(body), len(body) // 2):
+        _, writer = await asyncio.open_connection(*address)
+        writer.write(_head(**headers) + body[:sent])
+        await writer.drain()
+        writer.close()
+    assert (await caller.says(content)).json()["done"] == "enrolled"
+    assert len(await app.scene.rows("SELECT 1 FROM events")) == 1
+
+
+async def test_nothing_but_what_is_offered_is_there(caller: Poster) -> None:
+    asked = [await caller.http.get(path) for path in ("/", "/docs", "/events", "/events/1", "/healthz", "/readyz")]
+    assert [response.status_code for response in asked] == [404, 404, 405, 404, 200, 200]
+    assert "server" not in asked[-1].headers
