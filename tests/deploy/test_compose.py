@@ -1,5 +1,6 @@
 """What of docker-compose.yml can be held against the real thing without Docker is held against it here."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import starter
 from settings import PREFIX, Settings
 from tests.deploy.compose import FILE, ROOT, environment, ours, services
 from worker import _AROUND_A_SEND
@@ -17,6 +19,7 @@ GIVEN = {
     "POSTGRES_PASSWORD": "secret",
     "FOLLOWUP_SENDER": "Ada Lovelace <ada@example.test>",
     "FOLLOWUP_SMTP_URL": "smtp+starttls://ada:secret@mail.example.test:587",
+    "FOLLOWUP_EVENT_SECRET": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0",
 }
 # What each image reads, as far as we use it
 READ_BY_IMAGE = {
@@ -107,10 +110,23 @@ def test_every_command_of_our_image_exists(name: str) -> None:
     match services()[name]["command"]:
         case ["python", file]:
             assert (ROOT / file).is_file()
+        case ["python", file, command, *options]:
+            helped = subprocess.run(
+                [sys.executable, ROOT / file, command, "--help"], capture_output=True, text=True, check=False
+            )
+            assert helped.returncode == 0, helped.stderr
+            assert [option for option in options if option.startswith("-") and option not in helped.stdout] == []
         case [program, command]:
             beside = Path(sys.executable).with_name(program)
             helped = subprocess.run([beside, command, "--help"], capture_output=True, text=True, check=False)
             assert helped.returncode == 0, helped.stderr
+
+
+def test_the_ingress_is_published_and_looked_at_where_it_listens() -> None:
+    ingress = services()["ingress"]
+    port = inspect.signature(starter.serve).parameters["port"].default
+    assert ingress["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f"http://127.0.0.1:{port}/readyz" in ingress["healthcheck"]["test"][-1]
 
 
 def test_the_worker_is_given_the_time_it_needs_to_finish_a_send() -> None:

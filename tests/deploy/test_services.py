@@ -6,13 +6,16 @@ import sys
 import uuid
 from pathlib import Path
 
+import httpx
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from devstack.stack import Devstack
+from tests.app import said
 from tests.deploy.compose import ROOT, environment, services
+from tests.ingress.post import SECRET, Poster
 from workflows import search_attributes
 
 SCRIPTS = ROOT / "deploy" / "temporal"
@@ -63,6 +66,7 @@ async def test_the_worker_service_polls_and_ends_with_0_on_sigterm(
 ) -> None:
     queue = f"deploy-{uuid.uuid4().hex}"
     given = {"POSTGRES_PASSWORD": "secret", "FOLLOWUP_SENDER": "Ada <ada@example.test>", "FOLLOWUP_TASK_QUEUE": queue}
+    given |= {"FOLLOWUP_EVENT_SECRET": SECRET}
     variables = environment("worker", given | {"FOLLOWUP_SMTP_URL": stack.running.smtp_url})
     # the names of other services mean something inside of compose alone
     variables |= {"FOLLOWUP_DATABASE_URL": database_url, "TEMPORAL_ADDRESS": stack.temporal.address}
@@ -82,14 +86,47 @@ async def test_the_worker_service_polls_and_ends_with_0_on_sigterm(
             await worker.wait()
 
 
-async def until_it_says(process: asyncio.subprocess.Process, word: str) -> None:
-    """Wait for a line with the word. Raises AssertionError, with all it said instead, when the process ends before."""
+async def test_the_ingress_service_is_ready_takes_events_and_ends_with_0_on_sigterm(
+    stack: Devstack, database_url: str
+) -> None:
+    given = {
+        "POSTGRES_PASSWORD": "secret",
+        "FOLLOWUP_SENDER": "Ada <ada@example.test>",
+        "FOLLOWUP_EVENT_SECRET": SECRET,
+    }
+    variables = environment("ingress", given | {"FOLLOWUP_SMTP_URL": stack.running.smtp_url})
+    variables |= {"FOLLOWUP_DATABASE_URL": database_url, "TEMPORAL_ADDRESS": stack.temporal.address}
+    _, *arguments = services()["ingress"]["command"]
+    arguments = ["127.0.0.1" if argument == "0.0.0.0" else argument for argument in arguments]  # noqa: S104  # compared
+    ingress = await asyncio.create_subprocess_exec(
+        *(sys.executable, *arguments, "--port", "0"), cwd=ROOT, env=variables, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        url = (await until_it_says(ingress, "ready: ")).split("ready: ")[1].removesuffix("/events\n")
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+            assert (await http.get("/readyz")).json() == {"status": "ready"}
+            taken = await Poster(http).says(said("lead.closed", lead_id="grace-7"))
+            assert taken.json()["done"] == "stop_recorded"
+        ingress.terminate()
+        await until_it_says(ingress, "stopped")
+        assert await ingress.wait() == 0
+    finally:
+        if ingress.returncode is None:
+            ingress.kill()
+            await ingress.wait()
+
+
+async def until_it_says(process: asyncio.subprocess.Process, word: str) -> str:
+    """Wait for a line with the word; returns it.
+
+    Raises AssertionError, with all it said instead, when the process ends before.
+    """
     assert process.stderr
     said = []
     while line := (await process.stderr.readline()).decode():
         said.append(line)
         if word in line:
-            return
+            return line
     raise AssertionError("".join(said))
 
 
