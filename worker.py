@@ -1,5 +1,9 @@
-"""The worker: settings -> engine, provider -> activities -> Worker.run(), until SIGTERM or SIGINT, then a drain."""
+"""Run a worker until SIGTERM or SIGINT, then drain: no new step is begun, a begun send is finished and recorded.
 
+It reads FOLLOWUP_… and TEMPORAL_… variables, `.env`, or a devstack that runs here; README lists the settings.
+"""
+
+import argparse
 import asyncio
 import logging
 import os
@@ -105,6 +109,7 @@ async def _wait_for_temporal() -> Client:
 
 def main() -> int:
     """Run the worker; returns the exit code."""
+    argparse.ArgumentParser(prog="worker.py", description=__doc__).parse_args()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         asyncio.run(run())

@@ -58,7 +58,7 @@ class Temporal:
         await self._child.end(signal.SIGKILL)
 
     def _command(self) -> list[str | Path]:
-        command: list[str | Path] = [_binary(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
+        command: list[str | Path] = [binary(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
         command += ["--port", str(self._port), "--ui-port", str(self._ui_port), "--ui-disable-news-fetch"]
         command += ["--disable-config-file", "--disable-config-env"]
         for name, value in _DYNAMIC_CONFIG.items():
@@ -76,7 +76,7 @@ class Temporal:
         return True
 
 
-def _binary() -> str:
+def binary() -> str:
     """Find the `temporal` that the wheel put beside our interpreter, or on the path. Raises DevstackError."""
     beside = Path(sys.executable).parent
     found = shutil.which("temporal", path=os.pathsep.join([str(beside), os.environ.get("PATH", "")]))
