@@ -10,6 +10,7 @@ from urllib.parse import quote
 from dotenv import dotenv_values
 from rich.text import Text
 
+from devstack.ingress import Ingress
 from devstack.state import Running
 from domain.instance import InstanceKey, instance_id
 
@@ -18,7 +19,7 @@ _PAUSED = quote('FollowUpStatus="paused"')
 _ELSEWHERE = ("FOLLOWUP_DATABASE_URL", "FOLLOWUP_WORKSPACE", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE")
 
 
-def guide(running: Running, worker_log: Path, key: str) -> Iterator[Text]:
+def guide(running: Running, worker_log: Path, ingress: Ingress, key: str) -> Iterator[Text]:
     """Write the page; `key` is the enrolment key of this run."""
     uncertain = shlex.quote(instance_id(InstanceKey("default", "no-reply", "lead-4", key)))
     followup, python = _here(Path(sys.executable).parent / "followup"), _here(Path(sys.executable))
@@ -28,6 +29,8 @@ def guide(running: Running, worker_log: Path, key: str) -> Iterator[Text]:
     yield from _pair("the follow-ups", workflows)
     yield from _pair("those paused", f"{workflows}?query={_PAUSED}")
     yield from _pair("the worker's log", _here(worker_log))
+    yield from _pair("app events go to", ingress.url)
+    yield from _pair("signed with", _here(ingress.secret_file))
     yield _title("To try, in another terminal")
     yield from _try("Where does each follow-up stand?", f"{followup} list")
     yield from _try(
@@ -39,9 +42,15 @@ def guide(running: Running, worker_log: Path, key: str) -> Iterator[Text]:
         "The letter lies in the mailbox, so it was sent. Say so, and the next one follows:",
         f"{followup} resume {uncertain} --decision sent --note 'found it in the mailbox'",
     )
+    starter = f"{python} {_here(Path(__file__).parent.parent / 'starter.py')}"
+    said = """{"type": "lead.replied", "timestamp": "'$(date -u +%FT%TZ)'", "data": {"lead_id": "lead-1"}}"""
+    yield from _try(
+        "lead-1 replied, says the app: nothing more is sent to them.",
+        f"echo '{said}' | {starter} event - --id reply-$(date +%s)",
+    )
     yield from _try(
         "Your own leads, from a file with columns such as those of sequences/leads.csv:",
-        f"{python} {_here(Path(__file__).parent.parent / 'starter.py')} enroll --sequence no-reply LEADS.csv",
+        f"{starter} enroll --sequence no-reply LEADS.csv",
     )
     yield Text("\nCtrl-C stops all of it; what happened is kept in .devstack for the next time.\n")
 

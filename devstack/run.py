@@ -14,6 +14,7 @@ from rich.console import Console
 
 from devstack.child import Child, DevstackError, plain_environment
 from devstack.guide import guide, other_world
+from devstack.ingress import Ingress
 from devstack.stack import Devstack
 from devstack.state import Running
 from store.schema import SchemaError, migrate
@@ -51,6 +52,7 @@ class LocalRun:
     def __init__(self, home: Path, *, usual_ports: bool, screen: Console) -> None:
         self._stack = Devstack(home, usual_ports=usual_ports, say=self._say)
         self._worker = Child("worker", home / ".devstack")
+        self._ingress = Ingress(home / ".devstack", usual_port=usual_ports)
         self._screen = screen
         self._begun = time.monotonic()
 
@@ -63,30 +65,28 @@ class LocalRun:
             try:
                 await self._worker.start([sys.executable, ROOT / "worker.py"], environment=self._settings)
                 self._say("A worker is starting")
-                await self._while_the_worker_lives(known)
+                await self._ingress.start(self._settings)
+                self._say(f"App events are taken at {self._ingress.url}")
+                await self._while_they_live(known)
             finally:
                 self._say("Letting the worker finish what it has begun")
-                await self._worker.end(within=_DRAIN_WITHIN)
+                await asyncio.gather(self._ingress.end(), self._worker.end(within=_DRAIN_WITHIN))
                 self._say("Stopping the mailbox, Temporal and PostgreSQL")
         self._say("Stopped; what happened is kept in .devstack")
 
-    async def _while_the_worker_lives(self, known: set[Path]) -> None:
-        showing, dying = asyncio.create_task(self._show(known)), asyncio.create_task(self._worker.ended())
+    async def _while_they_live(self, known: set[Path]) -> None:
         try:
-            await asyncio.wait({showing, dying}, return_when=asyncio.FIRST_COMPLETED)
-            if showing.done():
-                showing.result()
-            code = await dying
-            raise DevstackError(f"the worker ended by itself, with code {code}:\n{self._worker.last_words()}")
-        finally:
-            showing.cancel()
-            dying.cancel()
-            await asyncio.gather(showing, dying, return_exceptions=True)
+            async with asyncio.TaskGroup() as living:
+                living.create_task(self._show(known))
+                living.create_task(_notice_the_end("worker", self._worker))
+                living.create_task(_notice_the_end("ingress", self._ingress))
+        except BaseExceptionGroup as ended:  # the first failure is the cause; the others were cancelled by it
+            raise ended.exceptions[0] from None
 
     async def _show(self, known: set[Path]) -> None:
         key = await self._enroll()
         await self._first_letter(known)
-        for line in guide(self._stack.running, self._worker.log, key):
+        for line in guide(self._stack.running, self._worker.log, self._ingress, key):
             self._screen.print(line, soft_wrap=True)
         if names := other_world(ROOT):
             self._screen.print(f"Beware: {names} set elsewhere, so commands in this checkout go there.", style="red")
@@ -146,6 +146,11 @@ class LocalRun:
 
     def _say(self, sentence: str) -> None:
         self._screen.print(sentence, style="dim", soft_wrap=True)
+
+
+async def _notice_the_end(name: str, process: Child | Ingress) -> None:
+    code = await process.ended()
+    raise DevstackError(f"the {name} ended by itself, with code {code}:\n{process.last_words()}")
 
 
 async def _until_told(home: Path, screen: Console, *, usual_ports: bool) -> None:

@@ -8,11 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
 import devstack
 from devstack.child import plain_environment
+from tests.app import said as app_said
+from tests.ingress.post import signed, written
 
 RUN = """
 import sys
@@ -80,6 +83,17 @@ def letters(home: Path) -> int:
     return len(list((home / ".devstack" / "mailbox" / "messages").glob("*.eml")))
 
 
+async def reply(home: Path, said: str) -> None:
+    """Post an event to the address on the page, signed with the secret it keeps."""
+    url = next(line.split()[-1] for line in said.splitlines() if "app events go to" in line)
+    secret = (home / ".devstack" / "event-secret").read_text().strip()
+    event_id, body = written(app_said("lead.booked", lead_id="lead-1"))
+    async with httpx.AsyncClient(trust_env=False) as http:
+        answer = await http.post(url, content=body, headers=signed(body, event_id=event_id, secret=secret))
+    assert answer.json()["done"] == "stopped"
+    assert answer.json()["instances"] == ["default:no-reply:lead-1"]
+
+
 async def test_a_run_delivers_letters_and_ctrl_c_leaves_nothing_behind_and_the_next_run_delivers_more(
     home: Path,
 ) -> None:
@@ -88,6 +102,7 @@ async def test_a_run_delivers_letters_and_ctrl_c_leaves_nothing_behind_and_the_n
         delivered = letters(home)
         assert delivered > 0
         assert "followup show default:no-reply:lead-4\n" in first.said
+        await reply(home, first.said)
         assert await first.end(signal.SIGINT) == 0
     assert not (home / ".devstack" / "running.json").exists()
     worker_said = (home / ".devstack" / "worker.log").read_text()
@@ -107,6 +122,7 @@ async def test_a_worker_that_dies_ends_the_run_with_the_end_of_its_log(home: Pat
         psutil.Process(worker).kill()
         assert await run.end() == 1
     assert "the worker ended by itself, with code -9:" in run.said
+    assert "Traceback" not in run.said
     assert "sent smtp-250" in run.said.partition("with code -9")[2]
 
 
