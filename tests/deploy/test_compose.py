@@ -77,7 +77,7 @@ def test_every_mounted_folder_and_every_file_named_in_it_exists(name: str) -> No
             assert [file for file in named if not (ROOT / source / file).is_file()] == []
 
 
-@pytest.mark.parametrize("name", set(services()) - set(ours()))
+@pytest.mark.parametrize("name", sorted(set(services()) - set(ours())))
 def test_foreign_images_are_pinned_and_given_only_what_they_read(name: str) -> None:
     image, version = services()[name]["image"].split(":")
     assert re.fullmatch(r"\d[\d.]*", version)
