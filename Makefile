@@ -10,6 +10,9 @@ RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 # A lock says only what those before it don't (the shell reads them, when its turn comes: the line before wrote them)
 BEYOND = $(1:%=--constraint %) $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' $(1))
 
+# Two worlds side by side, each with its own servers; a file's tests stay together, for some share what is slow to begin
+TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
 .PHONY: help run test check format bench chaos lock setup clean
 
 help: ## Say what can be made (the default)
@@ -19,14 +22,14 @@ run: .venv/run.stamp ## Start a whole local world, run the example sequence in i
 	@exec $(BIN)/python -m devstack
 
 test: .venv/dev.stamp ## Run every test: real PostgreSQL, real Temporal, real SMTP
-	@exec $(BIN)/python -m pytest
+	@exec $(TESTS)
 
 check: .venv/dev.stamp ## The gate: format, lint, types, import rules, tests
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 format: .venv/dev.stamp ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format
