@@ -92,7 +92,6 @@ async def test_a_stopped_follow_up_that_is_reset_sends_nothing_more(scene: Scene
         await scene.handle().execute_update("stop")
         await scene.handle().result()
         await reset(scene.client, scene.handle(), FIRST, repeat_what_was_said=False)
-        await scene.handle().execute_update("pause")
         await scene.handle().result()
     assert (_ids(provider), await scene.status()) == (["1/email"], ("stopped", "operator"))
 
