@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     workspace: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
     provider: str = Field(default="smtp", pattern=r"^(smtp|scripted)$")
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
+    # smtp:// sends letters as they are: fine on this machine, and to a relay whose network one trusts
+    smtp_plain: bool = False
     # RFC 5321, 4.5.3.2.6: less than ten minutes "would typically result in delivery of multiple copies"
     send_timeout: timedelta = Field(default=timedelta(seconds=600), gt=timedelta(0), le=timedelta(hours=1))
     sender: str
