@@ -5,6 +5,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from fastapi import FastAPI, Request
@@ -147,8 +148,8 @@ async def _say(_: Request, refused: Exception) -> JSONResponse:
     return JSONResponse(content, refused.status, headers=refused.headers)
 
 
-async def serve(host: str, port: int) -> None:
-    """Serve the events of the settings' workspace until told to end.
+async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> None:
+    """Serve the events of the settings' workspace until told to end. `sequences` is the folder an app may name.
 
     Starts while PostgreSQL or Temporal is down: `/readyz` says so, and events are answered 503. Raises SettingsError,
     SchemaError, UnreachableError.
@@ -162,9 +163,7 @@ async def serve(host: str, port: int) -> None:
     await _database_problems(database_url)
     client = await connect_temporal(lazily=True)
     engine = open_engine(database_url, _CONNECTIONS)
-    door = EventDoor(
-        engine, client, workspace=settings.workspace, task_queue=settings.task_queue, sequences=HOME / "sequences"
-    )
+    door = EventDoor(engine, client, workspace=settings.workspace, task_queue=settings.task_queue, sequences=sequences)
 
     async def ready() -> list[str]:
         try:

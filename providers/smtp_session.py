@@ -63,7 +63,8 @@ def _check_plain(parts: SplitResult, allow_remote: bool) -> None:
         raise ValueError("credentials never travel without TLS: use smtp+starttls:// or smtps://")
     if not allow_remote and not _is_loopback(str(parts.hostname)):
         raise ValueError(
-            "smtp:// has no TLS and is for this machine only: use smtp+starttls:// or smtps://, or say FOLLOWUP_SMTP_PLAIN=true"
+            "smtp:// has no TLS and is for this machine only: use smtp+starttls:// or smtps://, "
+            "or say FOLLOWUP_SMTP_PLAIN=true"
         )
 
 
