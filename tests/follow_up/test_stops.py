@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 
 from activities.claiming import claim_step
 from domain.command import Pause, Resume
@@ -21,7 +22,7 @@ from providers.scripted import Halt, ScriptedProvider
 from store.drafts import Claim, StoredDraft
 from tests.app import App, enrolled, event, said
 from tests.counted import assert_counted
-from tests.follow_up.looking import stumbles, until, until_page
+from tests.follow_up.looking import count, stumbles, until, until_page
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads
 from workflows.search_attributes import REASON, STATUS
@@ -207,6 +208,21 @@ async def test_the_leads_return_takes_back_a_pause_that_was_asked_for(app: App) 
         await until_page(scene.handle(), "**paused** (operator)")
         await app.says_of("lead-1", "lead.resumed")
         assert (await scene.handle().result()).status == "completed"
+
+
+async def test_the_leads_return_said_again_does_not_take_back_a_later_pause(app: App) -> None:
+    scene, back = app.scene, said("lead.resumed", lead_id="lead-1")
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_DAY), a_lead())
+        await scene.handle().execute_update("pause")
+        await app.says(back)
+        await until_page(scene.handle(), "**active**")
+        await scene.handle().execute_update("pause")
+        await app.says(back)
+        assert await scene.handle().execute_update("resume", {"by": "ada"}) == "step 1 of 1: active"
+        await scene.handle().execute_update("stop")
+    signals = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+    assert await count(scene.handle(), signals) == 1
 
 
 @pytest.mark.parametrize("resume", ["event", "signal"])
