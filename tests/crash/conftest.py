@@ -18,11 +18,11 @@ from tests.scene import open_scene
 _STARTS_AT_ONCE = 3
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def stories(
     request: pytest.FixtureRequest, stack: Devstack, client: Client, template_database: str
 ) -> AsyncIterator[SideBySide]:
-    """All selected stories, under way."""
+    """All selected stories of a file, under way."""
     turns, copying = asyncio.Semaphore(_STARTS_AT_ONCE), asyncio.Lock()
 
     @asynccontextmanager
@@ -38,7 +38,8 @@ async def stories(
         finally:
             await stack.postgres.drop_database(name)
 
-    selected = [story for item in request.session.items if (story := story_of(item))]
+    of_this_file = [item for item in request.session.items if item.path == request.path]
+    selected = [story for item in of_this_file if (story := story_of(item))]
     stories = SideBySide(open_world, selected)
     yield stories
     await stories.stop()
