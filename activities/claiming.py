@@ -40,7 +40,7 @@ async def claim_step(
     at = At(connection, locked, call.step, claim.by)
     facts = await read_facts(connection, locked, call.step)
     draft = facts.draft
-    if draft is not None and draft.claim_token == claim.token:
+    if draft is not None and draft.claim_token == claim.token and draft.state is DraftState.SENDING:
         return draft
     if draft is not None and draft.state is DraftState.SENDING:
         return await settle_sending(at, facts, draft, claim.run)

@@ -55,7 +55,7 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
             await add_note(connection, call.instance_id, call.step, "late_answer", by=by, why=why)
         return Answered(standing(at, facts))
     result = await _apply(at, draft, call.outcome, facts)
-    if facts.status is InstanceStatus.STOPPED and not isinstance(result, Paused):
+    if facts.status is InstanceStatus.STOPPED and not isinstance(call.outcome, Unknown):
         result = await stop(at, facts.reason)  # a stop came meanwhile: what was released stays unsent
     return Answered(result, late=draft.state is DraftState.UNKNOWN)
 

@@ -12,7 +12,7 @@ from activities.recording import record
 from activities.settling import settle
 from domain.command import Decision
 from domain.instance import Reason
-from domain.outcome import Sent
+from domain.outcome import Fault, Refused, Sent
 from domain.step import DeliverStep, RecordOutcome, SettleStep, Stopped
 from store.drafts import Claim, StoredDraft
 from store.ledger import read_ledger
@@ -48,6 +48,20 @@ async def test_an_operators_stop_ends_what_a_dead_worker_was_sending(engine: Asy
     await _claimed(engine, instance)
     assert await _decide(engine, instance, Decision.STOP) == Stopped(reason=Reason.OPERATOR)
     assert await _state(engine) == "skipped"
+
+
+async def test_a_refusal_of_our_configuration_that_comes_after_a_stop_leaves_nothing_pending(
+    engine: AsyncEngine,
+) -> None:
+    instance = await enroll_one(engine)
+    draft = await _claimed(engine, instance)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE instances SET status = 'stopped', reason = 'replied', who = 'app'"))
+    async with engine.begin() as connection:
+        outcome = Refused(code="smtp-535-auth", fault=Fault.CONFIGURATION)
+        told = RecordOutcome(instance_id=instance, step=1, token=str(draft.claim_token), outcome=outcome)
+        answered = await record(connection, told, "worker")
+    assert (answered.result, await _state(engine)) == (Stopped(reason=Reason.REPLIED), "stopped")
 
 
 async def test_i8_an_answer_that_contradicts_a_decision_is_noted_and_changes_nothing(engine: AsyncEngine) -> None:
