@@ -9,6 +9,7 @@ class Channel(StrEnum):
     """The way a step reaches its lead."""
 
     EMAIL = "email"
+    TASK = "task"  # a person does it: a call, a visit, anything
 
 
 class DraftState(StrEnum):
@@ -24,6 +25,7 @@ class DraftState(StrEnum):
     SKIPPED: an operator decided to go on without it; final.
     STOPPED: a stop came before its claim; final.
     DISCARDED: a person rejected it before it could be claimed; final.
+    DONE: a person did what a manual step asks for; final.
     """
 
     AWAITING_APPROVAL = "awaiting_approval"
@@ -35,6 +37,7 @@ class DraftState(StrEnum):
     SKIPPED = "skipped"
     STOPPED = "stopped"
     DISCARDED = "discarded"
+    DONE = "done"
 
 
 # The database enforces the same pairs by a trigger made from this table; nothing else may happen to a draft.
@@ -46,6 +49,8 @@ LEGAL_TRANSITIONS: frozenset[tuple[DraftState, DraftState]] = frozenset(
         (DraftState.PENDING, DraftState.SENDING),
         (DraftState.PENDING, DraftState.SKIPPED),
         (DraftState.PENDING, DraftState.STOPPED),
+        # of a manual step alone: a person did it
+        (DraftState.PENDING, DraftState.DONE),
         (DraftState.SENDING, DraftState.SENT),
         (DraftState.SENDING, DraftState.REFUSED),
         (DraftState.SENDING, DraftState.UNKNOWN),

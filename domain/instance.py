@@ -15,7 +15,8 @@ class InstanceStatus(StrEnum):
 
     ACTIVE: waits for its next step or delivers it; the workflow moves it on.
     HELD: something forbids the step until an instant (a window, a gap, a back-off); the workflow moves it on by itself.
-    AWAITING_APPROVAL: a person has to approve the rendered draft; only a person (or a stop) moves it on.
+    AWAITING_APPROVAL: a person has to approve the rendered draft, or to do a manual step; only a person, a stop or
+        the step's time-out moves it on.
     PAUSED: waits for an operator, or for evidence; nothing is sent meanwhile, and nothing moves it on by itself.
     COMPLETED: every step was sent or skipped; final.
     STOPPED: a stop ended it; final.
@@ -40,6 +41,12 @@ class Reason(StrEnum):
     MINIMUM_GAP = "minimum_gap"
     THREAD_BUSY = "thread_busy"
     OUT_OF_OFFICE = "out_of_office"
+    LEAD_WEEKLY_CAP = "lead_weekly_cap"
+    SENDER_DAILY_CAP = "sender_daily_cap"
+    SENDER_GAP = "sender_gap"
+    # awaiting approval
+    APPROVAL = "approval"
+    MANUAL_STEP = "manual_step"
     # paused
     SEND_OUTCOME_UNKNOWN = "send_outcome_unknown"
     REFUSED_MESSAGE = "refused_message"
@@ -47,6 +54,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     STEP_FAILED = "step_failed"
     UNRENDERABLE = "unrenderable"
+    EVIDENCE_CONTRADICTS = "evidence_contradicts"
     # stopped
     NOT_ENROLLED = "not_enrolled"
     REFUSED_RECIPIENT = "refused_recipient"
@@ -56,6 +64,7 @@ class Reason(StrEnum):
     UNSUBSCRIBED = "unsubscribed"
     BOUNCED = "bounced"
     CLOSED = "closed"
+    ANSWERED = "answered"
     # paused or stopped by a person
     OPERATOR = "operator"
 

@@ -7,9 +7,15 @@ class TaskKind(StrEnum):
     """What has to be done.
 
     SETTLE_OUTCOME: find out whether an uncertain send went out, and say so. Evidence may do it instead.
+    APPROVE_DRAFT: read a rendered message, and approve, edit or reject it.
+    MANUAL_STEP: do what its instructions say, and say that it is done.
+    ALARM: evidence contradicts what was decided or recorded: find out why, and say what is to be done.
     """
 
     SETTLE_OUTCOME = "settle_outcome"
+    APPROVE_DRAFT = "approve_draft"
+    MANUAL_STEP = "manual_step"
+    ALARM = "alarm"
 
 
 class TaskState(StrEnum):

@@ -21,11 +21,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from domain.draft import Channel, DraftState
+from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus
 from domain.sequence import StopKind
 from domain.task import TaskKind, TaskState
@@ -95,6 +97,9 @@ class Instance(Base):
     sequence: Mapped[str]
     version: Mapped[str]
     thread_id: Mapped[str]
+    # where the thread began, if not with us: {"message_id": …, "references": […], "subject": …}
+    origin: Mapped[dict[str, Any] | None]
+    variables: Mapped[dict[str, Any] | None]  # what its templates see over the lead's own
     status: Mapped[str] = mapped_column(server_default=InstanceStatus.ACTIVE)
     reason: Mapped[str] = mapped_column(server_default="none")
     step: Mapped[int] = mapped_column(server_default="1")  # the order of the current step
@@ -163,10 +168,14 @@ class Draft(Base):
         ),
         CheckConstraint("claim_token IS NULL OR state <> 'pending'", name="pending_is_unclaimed"),
         CheckConstraint("(sent_at IS NOT NULL) = (state = 'sent')", name="sent_has_its_instant"),
+        CheckConstraint(
+            "CASE channel WHEN 'task' THEN state IN ('pending', 'done', 'skipped', 'stopped') ELSE state <> 'done' END",
+            name="people_do_tasks",
+        ),
         # I5: never two of one thread in flight or unknown
         Index("uq_drafts_in_flight", "thread_id", unique=True, postgresql_where="state IN ('sending', 'unknown')"),
         Index("ix_drafts_thread_sent", "thread_id", "sent_at", postgresql_where="state = 'sent'"),
-        Index("ix_drafts_message_id", "message_id"),
+        Index("ix_drafts_message_hash", text("split_part(message_id, '@', 1)")),
     )
 
 
@@ -181,6 +190,7 @@ class Task(Base):
     state: Mapped[str] = mapped_column(server_default=TaskState.OPEN)
     who: Mapped[str]
     why: Mapped[str]
+    instructions: Mapped[str] = mapped_column(server_default="")  # of a manual step, rendered for its lead
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
@@ -192,15 +202,66 @@ class Task(Base):
 
 
 class Suppression(Base):
-    """An address nothing is sent to any more."""
+    """An address nothing is sent to any more, unless it was lifted since.
+
+    `address` is in lower case; `@example.com` is all of that domain, and `sha256:…` an address that was forgotten.
+    """
 
     __tablename__ = "suppressions"
 
     workspace: Mapped[str] = mapped_column(primary_key=True)
-    address: Mapped[str] = mapped_column(primary_key=True)  # lower case
+    address: Mapped[str] = mapped_column(primary_key=True)
     who: Mapped[str]
     why: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None]
+    lifted_why: Mapped[str | None]
+
+
+class SenderSlot(Base):
+    """The instant that a draft has among the sends of its sender: kept for it, or taken by its claim."""
+
+    __tablename__ = "sender_slots"
+
+    draft_id: Mapped[str] = mapped_column(primary_key=True)
+    instance_id: Mapped[str]
+    workspace: Mapped[str]
+    sender: Mapped[str]  # lower case
+    at: Mapped[datetime]
+    taken: Mapped[bool]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["instance_id"], ["instances.id"]),
+        Index("ix_sender_slots_sender", "workspace", "sender", "at"),
+        Index("ix_sender_slots_instance", "instance_id"),
+    )
+
+
+class Evidence(Base):
+    """What was seen of a draft's message outside: it went out. One row for each source that saw it."""
+
+    __tablename__ = "evidence"
+
+    draft_id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    workspace: Mapped[str]
+    kind: Mapped[str]
+    who: Mapped[str]
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+    __table_args__ = (ForeignKeyConstraint(["draft_id"], ["drafts.id"]), _one_of("kind", EvidenceKind))
+
+
+class LinkKey(Base):
+    """The one key that signs the links in mails; made with the schema, so that nobody has to think of one."""
+
+    __tablename__ = "link_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True, server_default="1", autoincrement=False)
+    secret: Mapped[bytes]
+
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
 
 
 class Event(Base):

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from domain.draft import LEGAL_TRANSITIONS, Channel, DraftKey, DraftState, draft_id, draft_key, message_id
 
-_FINAL = (DraftState.SENT, DraftState.REFUSED, DraftState.SKIPPED, DraftState.STOPPED, DraftState.DISCARDED)
+_FINAL = (
+    DraftState.SENT,
+    DraftState.REFUSED,
+    DraftState.SKIPPED,
+    DraftState.STOPPED,
+    DraftState.DISCARDED,
+    DraftState.DONE,
+)
 _AFTER_A_CALL = (DraftState.SENDING, DraftState.UNKNOWN)
 _keys = st.builds(DraftKey, st.from_regex(r"[a-z%0-9:.-]{1,40}", fullmatch=True), st.integers(1, 50))
 
@@ -61,7 +68,3 @@ def test_a_claim_takes_a_pending_draft_and_no_other() -> None:
 def test_a_stop_reaches_no_draft_that_may_be_out_already() -> None:
     stopped = {before for before, after in LEGAL_TRANSITIONS if after is DraftState.STOPPED}
     assert stopped.isdisjoint(_AFTER_A_CALL)
-
-
-def test_the_only_channel_is_email() -> None:
-    assert list(Channel) == [Channel.EMAIL]
