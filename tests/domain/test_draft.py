@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.draft import LEGAL_TRANSITIONS, Channel, DraftKey, DraftState, draft_id, draft_key, message_id
+from domain.draft import LEGAL_TRANSITIONS, DraftKey, DraftState, draft_id, draft_key, message_id
 
 _FINAL = (
     DraftState.SENT,

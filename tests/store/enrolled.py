@@ -64,4 +64,5 @@ async def put_draft(connection: AsyncConnection, instance: str, step: int = 1, *
 def _what_its_state_needs(state: str) -> dict[str, Any]:
     claim = {"claim_token": "0" * 32, "claim_run": "run", "claimed_at": "2026-01-01Z", "overdue_at": "2026-01-01Z"}
     sent = {"sent_at": "2026-01-01Z"} if state == "sent" else {}
-    return sent | (claim if state in ("sending", "unknown", "sent", "refused") else {})
+    done = {"channel": "task"} if state == "done" else {}
+    return sent | done | (claim if state in ("sending", "unknown", "sent", "refused") else {})
