@@ -33,6 +33,17 @@ class StopKind(StrEnum):
     CLOSED = "closed"
 
 
+class EnrolRule(StrEnum):
+    """How often a lead may be enrolled in a sequence; each time but the first wants an enrolment key of its own.
+
+    ONCE: never again. ONCE_AT_A_TIME: again when the last time has ended. ANY_TIME: whenever it is said.
+    """
+
+    ONCE = "once"
+    ONCE_AT_A_TIME = "once_at_a_time"
+    ANY_TIME = "any_time"
+
+
 CHOOSABLE_STOPS = tuple(kind for kind in StopKind if kind is not StopKind.CLOSED)
 
 
@@ -116,7 +127,10 @@ class Step(BaseModel):
 
 
 class Sequence(BaseModel):
-    """A list of steps with a name. `min_gap` is kept between two sends in one thread, whoever sends."""
+    """A list of steps with a name. `min_gap` is kept between two sends in one thread, whoever sends.
+
+    A lead is in one sequence at a time, unless one of two says that it may run `beside_others`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -124,6 +138,8 @@ class Sequence(BaseModel):
     min_gap: Duration = timedelta(0)
     window: Window | None = None
     stop_on: tuple[StopKind, ...] = CHOOSABLE_STOPS
+    enroll: EnrolRule = EnrolRule.ONCE
+    beside_others: bool = False
     steps: tuple[Step, ...]
 
     @field_validator("name")
@@ -155,7 +171,9 @@ class Sequence(BaseModel):
     @cached_property
     def version(self) -> str:
         """The content's own name, 12 hex digits of SHA-256: equal content, equal version, on every machine."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        # what is as by default is left out, so that a key we add one day changes no version
+        written = self.model_dump(mode="json", exclude_defaults=True)
+        content = json.dumps(written, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     def step(self, order: int) -> Step:

@@ -64,7 +64,7 @@ async def test_i1_a_second_draft_of_a_step_is_refused(connection: AsyncConnectio
         await put_draft(connection, instance, id="another")
 
 
-@pytest.mark.parametrize("sql", ["DELETE FROM drafts", "TRUNCATE drafts", "TRUNCATE instances CASCADE"])
+@pytest.mark.parametrize("sql", ["DELETE FROM drafts", "TRUNCATE drafts CASCADE", "TRUNCATE instances CASCADE"])
 async def test_i1_no_draft_is_ever_removed(connection: AsyncConnection, instance: str, sql: str) -> None:
     await put_draft(connection, instance)
     assert "drafts is kept" in await _refused(connection, sql, CHECK)
@@ -111,10 +111,6 @@ async def _moves(connection: AsyncConnection, instance: str, pairs: list[tuple[D
     return taken
 
 
-def _of_a_task(before: DraftState, after: DraftState) -> bool:
-    return (before, after) == (DraftState.PENDING, DraftState.DONE)
-
-
 async def test_every_illegal_transition_of_a_draft_is_refused(connection: AsyncConnection, instance: str) -> None:
     assert len(ILLEGAL) == len(DraftState) * (len(DraftState) - 1) - len(LEGAL_TRANSITIONS)
     assert await _moves(connection, instance, ILLEGAL) == []
@@ -129,10 +125,10 @@ async def test_every_legal_transition_of_a_draft_is_possible(connection: AsyncCo
 @pytest.mark.parametrize("state", sorted(set(DraftState) - {DraftState.PENDING, DraftState.AWAITING_APPROVAL}))
 async def test_a_draft_begins_before_any_claim(connection: AsyncConnection, instance: str, state: DraftState) -> None:
     sql = """
-        INSERT INTO drafts (id, instance_id, step, thread_id, state, channel, message_id, sender, recipient, subject, content,
-            fingerprint, claim_token, claim_run, claimed_at, overdue_at, sent_at, who, why)
-        VALUES ('d', :instance, 1, 't', :state, CASE WHEN :state = 'done' THEN 'task' ELSE 'email' END, 'm', 's', 'r', 's', '', 'f', gen_random_uuid(), 'run', now(), now(),
-            CASE WHEN :state = 'sent' THEN now() END, 'psql', 'by hand')"""
+        INSERT INTO drafts (id, instance_id, step, thread_id, state, message_id, sender, recipient, subject, content,
+            fingerprint, claim_token, claim_run, claimed_at, overdue_at, channel, sent_at, who, why)
+        VALUES ('d', :instance, 1, 't', :state, 'm', 's', 'r', 's', '', 'f', gen_random_uuid(), 'run', now(), now(),
+            CASE WHEN :state = 'done' THEN 'task' ELSE 'email' END, CASE WHEN :state = 'sent' THEN now() END, 'psql', 'by hand')"""
     assert f"begins as {state}" in await _refused(connection, sql, CHECK, instance=instance, state=state)
 
 
