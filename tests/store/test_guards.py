@@ -92,9 +92,8 @@ async def _moves(connection: AsyncConnection, instance: str, pairs: list[tuple[D
     taken = []
     for before, after in pairs:
         attempt = await connection.begin_nested()
-        await put_draft(
-            connection, instance, state=before, **({"channel": "task"} if _of_a_task(before, after) else {})
-        )
+        channel = {"channel": "task"} if (before, after) == (DraftState.PENDING, DraftState.DONE) else {}
+        await put_draft(connection, instance, state=before, **channel)
         sent = "clock_timestamp()" if after is DraftState.SENT else "NULL"
         claim = UNCLAIMED if after is DraftState.PENDING else CLAIMED
         released = after is DraftState.PENDING and before is not DraftState.AWAITING_APPROVAL
@@ -128,7 +127,8 @@ async def test_a_draft_begins_before_any_claim(connection: AsyncConnection, inst
         INSERT INTO drafts (id, instance_id, step, thread_id, state, message_id, sender, recipient, subject, content,
             fingerprint, claim_token, claim_run, claimed_at, overdue_at, channel, sent_at, who, why)
         VALUES ('d', :instance, 1, 't', :state, 'm', 's', 'r', 's', '', 'f', gen_random_uuid(), 'run', now(), now(),
-            CASE WHEN :state = 'done' THEN 'task' ELSE 'email' END, CASE WHEN :state = 'sent' THEN now() END, 'psql', 'by hand')"""
+            CASE WHEN :state = 'done' THEN 'task' ELSE 'email' END, CASE WHEN :state = 'sent' THEN now() END,
+            'psql', 'by hand')"""
     assert f"begins as {state}" in await _refused(connection, sql, CHECK, instance=instance, state=state)
 
 
