@@ -14,11 +14,13 @@ from temporalio.service import RPCError
 from connect import UnreachableError, connect_temporal, database_errors, leave, open_database, run
 from domain.command import Command, Decision, Pause, Resume, Stop
 from domain.instance import InstanceStatus
+from intake.file_error import FileError
 from operating.acting import Answer, act
 from operating.facts import facts, listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
 from operating.options import AsJson, By, Note, Which
 from operating.page import print_list, print_story
+from operating.reach import Reach, Reached
 from operating.story import Story, read_story
 from settings import Settings, login_name, read_settings
 from store.instances import Listed, list_instances
@@ -30,7 +32,7 @@ app = typer.Typer(
 
 
 @app.callback()
-def followup() -> None:
+def followup(context: typer.Context) -> None:
     """See follow-ups, and tell them what to do.
 
     INSTANCE is a follow-up's id, or as much of its beginning as no other shares; `list` shows ids.
@@ -41,6 +43,7 @@ def followup() -> None:
     * `followup show no-reply:lead-4` - everything about one, and how to go on with it
     * `followup resume no-reply:lead-4 --decision sent --note 'found it in the Sent folder'`
     """
+    context.obj = Reach(_reached, login_name, _program)
 
 
 @app.command()
@@ -159,8 +162,18 @@ async def _with_database(work: Callable[[AsyncEngine, Settings], Awaitable[Any]]
         return await work(engine, settings)
 
 
+def _reached(work: Callable[[Reached], Awaitable[Any]]) -> Any:
+    async def within(engine: AsyncEngine, settings: Settings) -> Any:
+        try:
+            return await work(Reached(engine, settings.workspace, settings.task_queue, connect_temporal))
+        except RPCError as error:
+            raise UnreachableError(f"Temporal does not answer ({error.message}): see that it runs") from None
+
+    return _run(lambda: _with_database(within))
+
+
 def _run(work: Callable[[], Any]) -> Any:
-    return run(work(), name="followup", also=(NotFoundError,))
+    return run(work(), name="followup", also=(NotFoundError, FileError))
 
 
 def _print_json(values: object) -> None:
