@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from temporalio.envconfig import ClientConfig
 
 import devstack.state
+from domain.duration import Duration
+from domain.limits import Limits
 
 PREFIX = "FOLLOWUP_"
 HOME = Path(__file__).parent
@@ -39,6 +41,10 @@ class Settings(BaseSettings):
     send_timeout: timedelta = Field(default=timedelta(seconds=600), gt=timedelta(0), le=timedelta(hours=1))
     sender: str
     event_secret: SecretStr = SecretStr("")
+    # mails to one lead in any seven days, mails by one sender on one day (UTC), and from one of them to the next
+    lead_weekly_cap: int | None = Field(default=None, ge=1)
+    sender_daily_cap: int | None = Field(default=None, ge=1)
+    sender_gap: Duration = timedelta(0)
     # how many steps one worker delivers at once; each may hold a provider connection
     concurrent_steps: int = Field(default=50, ge=1, le=1000)
 
@@ -85,6 +91,11 @@ class Settings(BaseSettings):
         except EmailNotValidError:
             raise ValueError("must be an address such as 'Ada Lovelace <ada@example.com>'") from None
         return sender
+
+    @property
+    def limits(self) -> Limits:
+        """What all workers of the workspace keep to."""
+        return Limits(self.lead_weekly_cap, self.sender_daily_cap, self.sender_gap)
 
     @property
     def sender_address(self) -> Address:

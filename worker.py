@@ -36,7 +36,7 @@ _AROUND_A_SEND = timedelta(seconds=90)
 def make_worker(client: Client, engine: AsyncEngine, provider: Provider, settings: Settings) -> Worker:
     """Build the worker of this process."""
     identity = f"worker-{os.getpid()}@{socket.gethostname()}"
-    steps = StepActivities(engine, provider, settings.sender_address, settings.send_timeout, identity)
+    steps = StepActivities(engine, provider, settings.sender_address, settings.send_timeout, identity, settings.limits)
     return Worker(
         client,
         task_queue=settings.task_queue,

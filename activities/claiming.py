@@ -1,20 +1,24 @@
 """The first movement of a step: make sure its draft exists, and claim it if nothing forbids it now."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from email.headerregistry import Address
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.calendar import is_holiday
-from activities.drafting import make_draft, parse_sequence
+from activities.drafting import make_draft, parse_sequence, sender_of_thread
+from activities.limiting import Turn, await_turn, count_turn
 from activities.recording import At, hold, pause, standing, stop
 from activities.settling import settle_sending
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
+from domain.limits import NO_LIMITS, Limits
 from domain.permission import Circumstances, forbidden
 from domain.schedule import next_permitted
+from domain.sequence import REPLY, Window
 from domain.step import DeliverStep, Held, Paused, Recorded, Stopped
 from mail.message import MessageError
 from mail.template import TemplateError
@@ -28,7 +32,7 @@ _BUSY = timedelta(seconds=15)
 
 
 async def claim_step(
-    connection: AsyncConnection, call: DeliverStep, claim: Claim, sender: Address
+    connection: AsyncConnection, call: DeliverStep, claim: Claim, sender: Address, limits: Limits = NO_LIMITS
 ) -> StoredDraft | Recorded:
     """Return the draft when it is ours to send now, else what is true of the step or what forbids it.
 
@@ -46,10 +50,22 @@ async def claim_step(
         return await settle_sending(at, facts, draft, claim.run)
     if draft is not None and draft.state is not DraftState.PENDING:
         return standing(at, facts)
-    no = forbidden(_circumstances(call, locked, facts))
+    sender = await sender_of_thread(connection, locked, facts, sender)
+    true = _circumstances(call, locked, facts)
+    no = forbidden(true) or await _await_turn(at, true, sender, limits)
     if no is not None:
         return await _keep(at, facts, no)
     return await _claim(at, facts, claim, sender)
+
+
+async def _await_turn(at: At, true: Circumstances, sender: Address, limits: Limits) -> Held | None:
+    sequence = parse_sequence(at.locked.definition)
+    permitted = partial(_permitted_from, at.locked, sequence.window_of(at.step))
+    turn = Turn(at, sender.addr_spec, true.now, true.expires_at, permitted)
+    if sequence.name == REPLY:  # a person's own words wait for nobody's turn
+        await count_turn(turn, limits)
+        return None
+    return await await_turn(turn, limits)
 
 
 async def _claim(at: At, facts: StepFacts, claim: Claim, sender: Address) -> StoredDraft | Recorded:
@@ -80,22 +96,23 @@ async def _keep(at: At, facts: StepFacts, no: Held | Paused | Stopped) -> Record
 
 def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts) -> Circumstances:
     sequence = parse_sequence(locked.definition)
-    step = sequence.steps[call.step - 1]
-    window = step.window or sequence.window
     return Circumstances(
         now=facts.now,
         status=facts.status,
         reason=facts.reason,
         suppressed=facts.suppressed,
-        expires_at=call.due_at + step.expires_after,
-        permitted_from=next_permitted(
-            facts.now, window, ZoneInfo(locked.lead.timezone), is_holiday(window.holidays if window else None)
-        ),
+        expires_at=call.due_at + sequence.step(call.step).expires_after,
+        permitted_from=_permitted_from(locked, sequence.window_of(call.step), facts.now),
         thread_busy=facts.thread_busy,
         last_sent_at=facts.last_sent_at,
         min_gap=sequence.min_gap,
         quiet_until=locked.quiet_until,
     )
+
+
+def _permitted_from(locked: LockedLead, window: Window | None, instant: datetime) -> datetime:
+    calendar = is_holiday(window.holidays if window else None)
+    return next_permitted(instant, window, ZoneInfo(locked.lead.timezone), calendar)
 
 
 def thread_was_busy(error: IntegrityError) -> bool:

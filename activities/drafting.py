@@ -4,11 +4,14 @@ from datetime import datetime
 from email.headerregistry import Address
 from functools import lru_cache
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from domain.draft import DraftKey, draft_id
 from domain.sequence import Sequence
-from mail.message import Thread, freeze
+from domain.thread import in_order
+from mail.message import Thread, freeze, read_sender
 from mail.template import render_step
-from store.drafts import NewDraft
+from store.drafts import NewDraft, StepFacts, first_sent
 from store.leads import LockedLead
 
 
@@ -20,20 +23,31 @@ def parse_sequence(definition: str) -> Sequence:
     return Sequence.model_validate_json(definition)
 
 
+async def sender_of_thread(
+    connection: AsyncConnection, locked: LockedLead, facts: StepFacts, sender: Address
+) -> Address:
+    """Return who sends in this thread: whoever sent first, and the settings' sender where nobody has."""
+    if facts.thread_sender in (None, sender.addr_spec):
+        return sender
+    return read_sender(await first_sent(connection, locked.thread_id))
+
+
 def make_draft(locked: LockedLead, step: int, sender: Address, references: tuple[str, ...], now: datetime) -> NewDraft:
-    """Render and freeze the draft of a step.
+    """Render and freeze the draft of a step; `references` are the messages sent in its thread.
 
     Raises TemplateError or MessageError when the lead's data, changed since the enrolment, no longer give a message.
     """
     rendered = render_step(parse_sequence(locked.definition), step, locked.lead)
+    origin = locked.origin
+    subject = origin.subject if origin and origin.subject else rendered.subject
     frozen = freeze(
         draft_id=draft_id(DraftKey(locked.instance_id, step)),
         sender=sender,
         recipient_name=locked.lead.name,
         recipient_address=locked.lead.email,
-        subject=rendered.subject,
+        subject=subject,
         body=rendered.body,
         date=now,
-        thread=Thread(references=references),
+        thread=Thread(references=in_order((*origin.message_ids, *references)) if origin else references),
     )
-    return NewDraft(frozen.message_id, sender.addr_spec, rendered.subject, frozen.content, frozen.fingerprint)
+    return NewDraft(frozen.message_id, sender.addr_spec, subject, frozen.content, frozen.fingerprint)

@@ -19,6 +19,7 @@ from activities.settling import FRESH, pause_for, settle
 from activities.signals import signal_pause, signal_resume
 from activities.uninterrupted import uninterrupted
 from domain.instance import Reason
+from domain.limits import NO_LIMITS, Limits
 from domain.outcome import Outcome, Unknown, without_reply
 from domain.step import (
     DecisionRefused,
@@ -48,13 +49,20 @@ class StepActivities:
     """What a worker does for a step. `identity` names the worker in the ledger."""
 
     def __init__(
-        self, engine: AsyncEngine, provider: Provider, sender: Address, send_timeout: timedelta, identity: str
+        self,
+        engine: AsyncEngine,
+        provider: Provider,
+        sender: Address,
+        send_timeout: timedelta,
+        identity: str,
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self._engine = engine
         self._provider = provider
         self._sender = sender
         self._send_timeout = send_timeout
         self._identity = identity
+        self._limits = limits
 
     @activity.defn
     async def deliver_step(self, call: DeliverStep) -> StepResult:
@@ -112,7 +120,9 @@ class StepActivities:
 
     async def _claim(self, call: DeliverStep, claim: Claim) -> StoredDraft | Recorded:
         try:
-            return await self._while_up(lambda connection: claim_step(connection, call, claim, self._sender))
+            return await self._while_up(
+                lambda connection: claim_step(connection, call, claim, self._sender, self._limits)
+            )
         except IntegrityError as error:
             if not thread_was_busy(error):
                 raise

@@ -23,6 +23,10 @@ LONGEST_SUBJECT = 900
 MOST_STEPS = 50
 
 
+# The sequence that a person's own reply is; no file may have its name.
+REPLY = "reply"
+
+
 class StopKind(StrEnum):
     """A fact that ends follow-ups of a lead. CLOSED always does, as an operator's word does; the others if asked."""
 

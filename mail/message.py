@@ -15,7 +15,7 @@ from mail import headers
 from mail.address import deliverable
 from mail.headers import MessageError
 
-__all__ = ["FrozenMessage", "MessageError", "Thread", "freeze"]
+__all__ = ["FrozenMessage", "MessageError", "Thread", "freeze", "read_sender"]
 
 
 class Thread(NamedTuple):
@@ -72,6 +72,15 @@ def freeze(
     content = _written(parts)
     _require_read_back(content, parts)
     return FrozenMessage(parts.message_id, content, hashlib.sha256(content).hexdigest())
+
+
+def read_sender(content: bytes) -> Address:
+    """Read the sender of a message that `freeze` made."""
+    written = str(email.message_from_bytes(content, policy=policy.compat32)["From"])
+    header = policy.SMTP.header_factory("From", "".join(written.splitlines()))
+    if not isinstance(header, AddressHeader) or len(header.addresses) != 1:
+        raise ValueError("the message has no sender")
+    return header.addresses[0]
 
 
 def _mailbox(field: str, name: str, address: str) -> Address:

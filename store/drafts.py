@@ -4,14 +4,14 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Interval, Select, bindparam, exists, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Interval, Select, bindparam, delete, exists, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import InstanceStatus, Reason
 from store.leads import LockedLead
-from store.tables import Draft, Instance, Suppression
+from store.tables import Draft, Instance, SenderSlot, Suppression
 
 # Written out in the statement: a plan kept for all values of a parameter could not use the indexes of these states.
 _SENT: ColumnElement[str] = literal_column(f"'{DraftState.SENT}'")
@@ -51,6 +51,7 @@ class StepFacts(NamedTuple):
     thread_busy: bool  # another draft of the thread is in flight or unknown
     last_sent_at: datetime | None  # in the thread, whoever sent
     references: tuple[str, ...]  # Message-IDs sent in the thread, oldest first
+    thread_sender: str | None  # the address that first sent in the thread
     now: datetime
 
 
@@ -60,6 +61,7 @@ def _facts() -> Select[Any]:
     busy = exists().where(of_thread, other.c.state.in_(_IN_FLIGHT), other.c.id != bindparam("draft_id"))
     sent = select(other).where(of_thread, other.c.state == _SENT)
     references = func.array_agg(aggregate_order_by(other.c.message_id, other.c.sent_at, other.c.step))
+    first_sender = sent.with_only_columns(other.c.sender).order_by(other.c.sent_at).limit(1)
     # the lead's address may have changed since the draft was frozen: neither may be suppressed
     addresses: list[Any] = [bindparam("address"), func.lower(wanted.c.recipient)]
     suppressed = exists().where(Suppression.workspace == bindparam("workspace"), Suppression.address.in_(addresses))
@@ -73,6 +75,7 @@ def _facts() -> Select[Any]:
             busy.label("busy"),
             sent.with_only_columns(func.max(other.c.sent_at)).scalar_subquery().label("last_sent_at"),
             sent.with_only_columns(references).scalar_subquery().label("references"),
+            first_sender.scalar_subquery().label("thread_sender"),
             func.clock_timestamp().label("now"),
             *(wanted.c[name].label(f"draft_{name}") for name in StoredDraft._fields),
         )
@@ -105,12 +108,26 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
         thread_busy=row["busy"],
         last_sent_at=row["last_sent_at"],
         references=tuple(row["references"] or ()),
+        thread_sender=row["thread_sender"],
         now=row["now"],
     )
 
 
 def _id(locked: LockedLead, step: int) -> str:
     return draft_id(DraftKey(locked.instance_id, step, Channel.EMAIL))
+
+
+_FIRST_SENT = (
+    select(Draft.content)
+    .where(Draft.thread_id == bindparam("thread_id"), Draft.state == _SENT)
+    .order_by(Draft.sent_at)
+    .limit(1)
+)
+
+
+async def first_sent(connection: AsyncConnection, thread_id: str) -> bytes:
+    """Read the first message that was sent in a thread. Raises NoResultFound where there is none."""
+    return bytes((await connection.execute(_FIRST_SENT, {"thread_id": thread_id})).scalar_one())
 
 
 class NewDraft(NamedTuple):
@@ -224,7 +241,8 @@ async def record_state(
 
 
 async def stop_pending(connection: AsyncConnection, instance_id: str, by: str, why: str) -> None:
-    """Take every draft that was not claimed yet out of reach of a claim."""
+    """Take every draft that was not claimed yet out of reach of a claim, and leave its sender's slots to others."""
     waiting = (DraftState.PENDING, DraftState.AWAITING_APPROVAL)
     statement = update(Draft).where(Draft.instance_id == instance_id, Draft.state.in_(waiting))
     await connection.execute(statement.values(state=DraftState.STOPPED, who=by, why=why))
+    await connection.execute(delete(SenderSlot).where(SenderSlot.instance_id == instance_id, ~SenderSlot.taken))

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import domain.lead
+from domain.thread import Origin
 from store.tables import Instance, Lead, SequenceVersion, Suppression
 
 
@@ -23,6 +24,7 @@ class LockedLead(NamedTuple):
     steps: int
     now: datetime
     quiet_until: datetime | None = None  # nothing is sent before
+    origin: Origin | None = None  # where its thread began, if not with us
 
 
 _LOCK_LEAD = (
@@ -31,6 +33,8 @@ _LOCK_LEAD = (
         Instance.lead_id,
         Instance.thread_id,
         Instance.steps,
+        Instance.origin,
+        Instance.variables.label("said"),
         SequenceVersion.definition,
         Lead.email,
         Lead.name,
@@ -64,7 +68,11 @@ async def lock_lead(connection: AsyncConnection, instance_id: str) -> LockedLead
         workspace=row.workspace,
         # what is stored was checked when it came in; checking it again at every step would refuse what we accepted
         lead=domain.lead.Lead.model_construct(
-            lead_id=row.lead_id, email=row.email, name=row.name, timezone=row.timezone, variables=row.variables
+            lead_id=row.lead_id,
+            email=row.email,
+            name=row.name,
+            timezone=row.timezone,
+            variables={**row.variables, **(row.said or {})},
         ),
         instance_id=instance_id,
         definition=row.definition,
@@ -72,6 +80,7 @@ async def lock_lead(connection: AsyncConnection, instance_id: str) -> LockedLead
         steps=row.steps,
         now=row.now,
         quiet_until=row.quiet_until,
+        origin=Origin.model_construct(**row.origin) if row.origin else None,
     )
 
 

@@ -23,5 +23,10 @@ async def lock_event(connection: AsyncConnection, workspace: str, event_id: str)
     await _lock(connection, [f"{workspace}/event/{event_id}"])
 
 
+async def lock_sender(connection: AsyncConnection, workspace: str, sender: str) -> None:
+    """Lock the sends of a sender until the transaction ends; it comes after every other lock."""
+    await _lock(connection, [f"{workspace}/sender/{sender}"])
+
+
 async def _lock(connection: AsyncConnection, names: list[str]) -> None:
     await connection.execute(_LOCK, {"names": names})
