@@ -12,13 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.service import RPCError
 
 from connect import UnreachableError, connect_temporal, database_errors, leave, open_database, run
-from domain.command import Command, Decision, Pause, Resume, Stop
 from domain.instance import InstanceStatus
 from intake.file_error import FileError
-from operating.acting import Answer, act
-from operating.facts import facts, listed_facts, story_facts
+from operating import acting_commands
+from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
-from operating.options import AsJson, By, Note, Which
+from operating.options import AsJson, Which
 from operating.page import print_list, print_story
 from operating.reach import Reach, Reached
 from operating.story import Story, read_story
@@ -42,6 +41,7 @@ def followup(context: typer.Context) -> None:
     * `followup list --status paused` - what waits for a person
     * `followup show no-reply:lead-4` - everything about one, and how to go on with it
     * `followup resume no-reply:lead-4 --decision sent --note 'found it in the Sent folder'`
+    * `followup pause --sequence no-reply` - all of a sequence at a time; `resume` and `stop` take this too
     """
     context.obj = Reach(_reached, login_name, _program)
 
@@ -102,58 +102,7 @@ def show(instance: Which, as_json: AsJson = False) -> None:
         print_story(story)
 
 
-@app.command()
-def pause(instance: Which, note: Note = "", by: By = None, as_json: AsJson = False) -> None:
-    """Send nothing of a follow-up until it is resumed. A send that has begun is finished.
-
-    Example: `followup pause no-reply:lead-4 --note 'she is on holiday'`
-    """
-    _act(instance, Pause(by=by or login_name()), note, as_json=as_json)
-
-
-@app.command()
-def resume(
-    instance: Which,
-    decision: Annotated[Decision, typer.Option(help="What is known of the step it waits at.")] = Decision.RESUME,
-    note: Note = "",
-    by: By = None,
-    as_json: AsJson = False,
-) -> None:
-    """Go on with a paused follow-up.
-
-    Decisions on a send whose outcome is unknown: `sent` (it did go out; a plain resume means this too, because a
-    duplicate is worse than a miss), `not_sent` (it surely did not: the same message is sent now), `skip` (go on without
-    this step), `stop` (end the follow-up).
-
-    Example: `followup resume no-reply:lead-4 --decision sent --note 'found it in the Sent folder'`
-    """
-    _act(instance, Resume(decision=decision, by=by or login_name()), note, as_json=as_json)
-
-
-@app.command()
-def stop(instance: Which, note: Note = "", by: By = None, as_json: AsJson = False) -> None:
-    """End a follow-up; nothing more is sent. A send that has begun is finished.
-
-    Example: `followup stop no-reply:lead-4 --note 'wrong person'`
-    """
-    _act(instance, Stop(by=by or login_name()), note, as_json=as_json)
-
-
-def _act(instance: str, command: Command, note: str, *, as_json: bool) -> None:
-    async def work(engine: AsyncEngine, settings: Settings) -> Answer:
-        client = await connect_temporal()  # before the words are kept: where it is down, nothing is changed
-        found = await find_instance(engine, settings.workspace, instance)
-        try:
-            return await act(engine, client, found, command, note)
-        except RPCError as error:
-            raise UnreachableError(f"Temporal did not take it ({error.message}): say it again later") from None
-
-    answer = _run(lambda: _with_database(work))
-    if as_json:
-        _print_json(facts(answer))
-    else:
-        typer.echo(f"{answer.instance_id}: {answer.answer}", err=not answer.done)
-    raise typer.Exit(0 if answer.done else 1)
+app.add_typer(acting_commands.app)  # pause, resume, stop
 
 
 async def _with_database(work: Callable[[AsyncEngine, Settings], Awaitable[Any]]) -> Any:

@@ -21,8 +21,8 @@ from store.schema import SchemaError, check_schema
 from workflows.search_attributes import missing_or_wrong
 
 _T = TypeVar("_T")
-# One command does one thing at a time; enrolling runs one transaction at a time.
-_CONNECTIONS = 2
+# Enrolling runs one transaction at a time; a command for many follow-ups tells some dozens at a time.
+_CONNECTIONS = 8
 
 
 class UnreachableError(Exception):

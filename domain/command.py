@@ -51,13 +51,14 @@ class Resume(_Command):
     """Go on, with what is known of an uncertain send.
 
     `asked_pause_only` is an app's word: it takes back a pause that was asked for, and ends an absence. Any other pause
-    stays as it is, above all that of an unknown send, of which an app knows nothing. `step` is the one that was looked
-    at: a word that is heard late is not taken for a later step.
+    stays as it is, above all that of an unknown send, of which an app knows nothing. `step` and `paused_for` are what
+    was looked at: a word that is heard late is not taken for a later step, nor for another pause of it.
     """
 
     decision: Decision = Decision.RESUME
     asked_pause_only: bool = False
     step: int | None = None
+    paused_for: Reason | None = None
 
 
 class Stop(_Command):

@@ -27,12 +27,13 @@ _NAMES: dict[type[Command], str] = {Pause: PAUSE, Resume: RESUME, Stop: STOP}
 
 
 class Answer(NamedTuple):
-    """What became of a command; `sentence` is for people."""
+    """What became of a command; `answer` is for people. Where nobody answered, it may yet be obeyed."""
 
     instance_id: str
     command: str
     done: bool
     answer: str
+    answered: bool = True
 
 
 class _RefusedError(Exception):
@@ -67,7 +68,7 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
         answer = (
             f"{silence}; `followup show '{found.instance_id}'` tells. Saying the same again is safe: it counts once"
         )
-        return Answer(found.instance_id, said, done=False, answer=answer)
+        return Answer(found.instance_id, said, done=False, answer=answer, answered=False)
     return Answer(found.instance_id, said, done=True, answer=sentence)
 
 

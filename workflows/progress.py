@@ -86,6 +86,8 @@ class Progress:
             return f"it is not paused but {self.status} ({self.reason}): there is nothing to resume"
         if command.step not in (None, self.step):
             return f"it was said of step {command.step}, but step {self.step} waits: look again, and say it of that one"
+        if command.paused_for not in (None, self.reason):
+            return f"it was said of a pause for {command.paused_for}, but it is paused for {self.reason}: look again"
         if command.decision is Decision.NOT_SENT and self.not_sent_from is not None and now < self.not_sent_from:
             return too_early(self.step, self.not_sent_from)
         return None
