@@ -12,7 +12,9 @@ from fastapi import FastAPI
 from hypothesis import settings
 from temporalio.client import Client
 
-from ingress import Patience, make_app
+from doors.inside import Inside
+from doors.requests import Patience
+from ingress import make_app
 from intake.listening import make_server
 from intake.signatures import Signatures
 from tests.app import App
@@ -40,9 +42,14 @@ async def _ready() -> list[str]:
 
 
 @pytest.fixture
-def application(app: App) -> FastAPI:
+def inside(app: App) -> Inside:
+    return Inside(app.scene.engine, app.scene.workspace, app.door, Signatures(f"{SECRET} {OTHER}"))
+
+
+@pytest.fixture
+def application(inside: Inside) -> FastAPI:
     """The application; a body has a second to come."""
-    return make_app(app.door, Signatures(f"{SECRET} {OTHER}"), _ready, Patience(body=timedelta(seconds=1)))
+    return make_app(inside, _ready, Patience(body=timedelta(seconds=1)))
 
 
 @pytest.fixture

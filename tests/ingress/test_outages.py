@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from devstack.ports import free_ports
 from devstack.postgres import DATABASE, Postgres
+from doors.inside import Inside
 from ingress import make_app
 from intake.signatures import Signatures
 from store.schema import migrate
@@ -24,7 +25,8 @@ async def _ready() -> list[str]:
 
 @asynccontextmanager
 async def _posting(app: App) -> AsyncIterator[Poster]:
-    transport = httpx.ASGITransport(make_app(app.door, Signatures(SECRET), _ready))
+    inside = Inside(app.scene.engine, app.scene.workspace, app.door, Signatures(SECRET))
+    transport = httpx.ASGITransport(make_app(inside, _ready))
     async with httpx.AsyncClient(transport=transport, base_url="http://ingress") as http:
         yield Poster(http)
 

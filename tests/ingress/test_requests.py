@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingress import MOST_BYTES
+from doors.events import MOST_BYTES
 from intake.signatures import Signatures
 from tests.app import App, enrolled, said
 from tests.ingress.post import OTHER, SECRET, Poster, problems, signed, written

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 import intake.listening
-from ingress import MOST_BYTES
+from doors.events import MOST_BYTES
 from tests.app import App, enrolled, said
 from tests.ingress.post import Poster, signed, written
 
