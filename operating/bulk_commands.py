@@ -45,7 +45,7 @@ def tell_many(reached: Reach, many: Many, command: Command, note: str, *, as_jso
         try:
             reached.run(lambda at: _tell(at, _choice(at, many), command, note, counted, tally))
         except SystemExit:
-            tally.ended_early = tally.ended_early or "something it needs is down"
+            tally.ended_early = tally.ended_early or "it was broken off"
             _say(counted, tally, as_json=as_json)  # what went wrong was said; what was done before is not lost with it
             raise
     _say(counted, tally, as_json=as_json)
