@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from connect import UnreachableError, connect_temporal, database_errors, leave, open_database, run
 from domain.instance import InstanceStatus
 from intake.file_error import FileError
-from operating import acting_commands
+from operating import acting_commands, audit_commands
 from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
 from operating.options import AsJson, Which
@@ -103,6 +103,7 @@ def show(instance: Which, as_json: AsJson = False) -> None:
 
 
 app.add_typer(acting_commands.app)  # pause, resume, stop
+app.add_typer(audit_commands.app)
 
 
 async def _with_database(work: Callable[[AsyncEngine, Settings], Awaitable[Any]]) -> Any:
