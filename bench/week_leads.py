@@ -1,7 +1,8 @@
-"""Who is followed up in the simulated week, and by what: ten leads in ten zones, at Easter 2026.
+"""Who is followed up in the simulated week, and by what: ten leads in ten zones, in the first week of October 2025.
 
-On Sunday 5 April the clocks went back in Chile, in New Zealand and, by half an hour, on Lord Howe Island, between the
-holidays of Good Friday and Easter Monday, which some of these places keep, some in part, and some not at all.
+On Sunday 5 October clocks went forward in Melbourne and, by half an hour, on Lord Howe Island. Forward, because who
+computed Monday's nine o'clock by the old offset would come too late, and not only ask too early. There was a holiday in
+Nigeria on Wednesday, in India on Thursday, in Germany on Friday and on Lord Howe Island on Monday.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -11,16 +12,11 @@ from zoneinfo import ZoneInfo
 from domain.lead import Lead
 from domain.sequence import Sequence
 
-START = datetime(2026, 3, 31, 22, tzinfo=UTC)
+START = datetime(2025, 9, 30, 22, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 OPENS, CLOSES = 9, 17  # o'clock, Monday to Friday
 # Hours and days, none a multiple of a day: so steps fall due in the day, at night, at weekends and on holidays.
 WAITS = (timedelta(hours=2), timedelta(hours=26), timedelta(hours=25), timedelta(hours=6))
-
-_GOOD_FRIDAY, _EASTER_MONDAY = date(2026, 4, 3), date(2026, 4, 6)
-_NONE: dict[date, str] = {}
-_FRIDAY = {_GOOD_FRIDAY: "Good Friday"}
-_BOTH = _FRIDAY | {_EASTER_MONDAY: "Easter Monday"}
 
 
 class Person(NamedTuple):
@@ -54,19 +50,19 @@ class Person(NamedTuple):
         window = {"days": "mon-fri", "from": f"{OPENS:02}:00", "to": f"{CLOSES:02}:00", "holidays": self.calendar}
         steps: list[dict[str, object]] = [{"wait": wait, "body": "Hello {{ name }}"} for wait in WAITS]
         steps[0]["subject"] = "Following up"
-        return Sequence.model_validate({"name": f"easter-{self.lead_id}", "window": window, "steps": steps})
+        return Sequence.model_validate({"name": f"week-{self.lead_id}", "window": window, "steps": steps})
 
 
 # From where the day begins to where it ends.
 PEOPLE = (
-    Person("Pacific/Auckland", "NZ", _BOTH),
-    Person("Australia/Lord_Howe", "AU-NSW", _BOTH),
-    Person("Asia/Tokyo", "JP", _NONE),
-    Person("Asia/Kolkata", "IN", _FRIDAY),
-    Person("Europe/Berlin", "DE-BE", _BOTH),
-    Person("Europe/London", "GB-ENG", _BOTH),
-    Person("UTC", None, _NONE),
-    Person("America/St_Johns", "CA-NL", _FRIDAY),
-    Person("America/Santiago", "CL", _FRIDAY),
-    Person("America/Los_Angeles", "US", _NONE),
+    Person("Pacific/Auckland", "NZ", {}),
+    Person("Australia/Lord_Howe", "AU-NSW", {date(2025, 10, 6): "Labour Day"}),
+    Person("Australia/Melbourne", "AU-VIC", {}),
+    Person("Asia/Tokyo", "JP", {}),
+    Person("Asia/Kolkata", "IN", {date(2025, 10, 2): "Gandhi Jayanti"}),
+    Person("Europe/Berlin", "DE-BE", {date(2025, 10, 3): "German Unity Day"}),
+    Person("Africa/Lagos", "NG", {date(2025, 10, 1): "Independence Day"}),
+    Person("UTC", None, {}),
+    Person("America/St_Johns", "CA-NL", {}),
+    Person("America/Los_Angeles", "US", {}),
 )

@@ -10,11 +10,10 @@ from domain.duration import write_duration
 _TEXT = """\
 # A simulated week
 
-Ten leads in ten time zones are enrolled at the same instant, {start}. Each has a sequence of {steps}
-steps, whose waits are {waits}, with the window `mon-fri` from {opens:02}:00 to {closes}:00 and the
-holidays of the lead's own place. The week holds Good Friday and Easter Monday, which some of these places keep and some
-do not, and between them the night in which clocks went back: by an hour in Auckland and Santiago, by half an hour on
-Lord Howe Island.
+Ten leads in ten time zones are enrolled at the same instant, {start}. Each has a sequence of
+{steps} steps, whose waits are {waits}, with the window `mon-fri` from {opens:02}:00 to {closes}:00 and the
+holidays of the lead's own place. The week holds a holiday in Nigeria, one in India, one in Germany and one on Lord Howe
+Island, and a night in which clocks go forward: by an hour in Melbourne, by half an hour on Lord Howe Island.
 
 ![A row for each lead: when a mail may be sent, holidays, the change of the clock, the mails](pictures/week.svg)
 

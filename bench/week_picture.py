@@ -8,7 +8,7 @@ from bench.week_oracle import Mail
 
 _LEFT, _TOP, _DAY, _ROW = 150, 44, 118, 30  # pixels: beside and above the rows, of a day, of a lead
 _WIDTH, _BOTTOM = int(_LEFT + _DAY * (WEEK / timedelta(days=1)) + 14), _TOP + _ROW * len(PEOPLE)
-_HOUR = timedelta(hours=1)
+_HALF_HOUR = timedelta(minutes=30)  # clocks change at whole and at half hours of UTC
 
 # Whoever looks in the dark gets dark paper, with colours that are as far from it.
 _STYLE = """
@@ -85,8 +85,8 @@ def _window(person: Person, day: date, top: int) -> Iterator[str]:
 
 
 def _changes(person: Person) -> Iterator[datetime]:
-    for number in range(WEEK // _HOUR):
-        before, after = START + number * _HOUR, START + (number + 1) * _HOUR
+    for number in range(WEEK // _HALF_HOUR):
+        before, after = START + number * _HALF_HOUR, START + (number + 1) * _HALF_HOUR
         if before.astimezone(person.clock).utcoffset() != after.astimezone(person.clock).utcoffset():
             yield after
 
@@ -107,8 +107,8 @@ def _legend() -> Iterator[str]:
     yield f'<rect class="holiday" x="{_LEFT + 230}" y="{y}" width="26" height="12" rx="2"/>'
     yield _text(_LEFT + 262, y + 10, "a holiday there", "small")
     yield f'<path class="change" d="M{_LEFT + 370} {y - 2}v16"/>'
-    yield _text(_LEFT + 378, y + 10, "the clock goes back", "small")
-    yield f'<path class="wait" d="M{_LEFT + 510} {y + 6}h44"/>'
-    yield f'<circle class="due" cx="{_LEFT + 510}" cy="{y + 6}" r="3"/>'
-    yield f'<circle class="mail" cx="{_LEFT + 554}" cy="{y + 6}" r="5"/>'
-    yield _text(_LEFT + 566, y + 10, "fell due, was held, was sent", "small")
+    yield _text(_LEFT + 378, y + 10, "the clock goes forward", "small")
+    yield f'<path class="wait" d="M{_LEFT + 526} {y + 6}h44"/>'
+    yield f'<circle class="due" cx="{_LEFT + 526}" cy="{y + 6}" r="3"/>'
+    yield f'<circle class="mail" cx="{_LEFT + 570}" cy="{y + 6}" r="5"/>'
+    yield _text(_LEFT + 582, y + 10, "fell due, was held, was sent", "small")
