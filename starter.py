@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from connect import UnreachableError, complain, leave, open_database, open_temporal, run
 from intake.enrolment import Enroller, EnrolmentError
 from intake.event_reading import read_event
-from intake.events import Answer, EventDoor, EventError, NotTakenError
+from intake.events import Answer, Done, EventDoor, EventError, NotTakenError
 from intake.file_error import FileError
 from intake.lead_file import read_leads
 from intake.sequence_file import find_sequence, read_sequence
@@ -54,7 +54,9 @@ def enroll(
     ],
     enrolment_key: Annotated[
         str,
-        typer.Option(metavar="KEY", callback=_key, help="Enrol once more who was enrolled without, or with another."),
+        typer.Option(
+            metavar="KEY", callback=_key, help="Enrol once more, as far as the sequence's `enroll` allows it."
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
 ) -> None:
@@ -128,10 +130,13 @@ def event(
 ) -> None:
     """Deliver one app event, which may be delivered any number of times: the first counts.
 
+    The exit code is 1 when it could not be taken, or a lead may not be enrolled once more.
+
     Example: `python starter.py event reply.json`
     """
     answer = run(_event(file, event_id), name="starter", also=(FileError, EventError, NotTakenError))
     print(answer.model_dump_json() if as_json else answer.sentence)
+    raise typer.Exit(1 if answer.done is Done.NOT_ENROLLED else 0)
 
 
 def _read(file: Path) -> bytes:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from domain.lead import RESERVED_VARIABLES, LeadId, check_variable_name
+from domain.thread import Origin
 
 # An absence that is longer, or further off, is a slip of the finger.
 _LONGEST_ABSENCE = timedelta(days=366)
@@ -81,14 +82,7 @@ class Enrolled(_Said):
     lead: Person
     variables: _Variables = Field(default_factory=dict)
     enrolment_key: _EnrolmentKey = ""
-    thread: dict[str, Any] | None = Field(default=None, description="Not supported yet: leave it out.")
-
-    @field_validator("thread")
-    @classmethod
-    def _no_thread(cls, thread: object) -> object:
-        if thread is not None:
-            raise ValueError("answering in a thread that exists is not supported yet: leave it out")
-        return thread
+    thread: Origin | None = Field(default=None, description="The message that the follow-up answers.")
 
     @property
     def lead_id(self) -> str:

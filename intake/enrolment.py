@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from domain import sequence as sequences
+from domain.enrolling import sentence
 from domain.instance import LONGEST_WORKFLOW_ID, InstanceKey, instance_id, workflow_id
 from domain.lead import Lead
 from intake.lead_file import BadRow, LeadRow
 from intake.starting import Starter
-from intake.storing import Enrolling, Wanted, store_enrolments
+from intake.storing import Enrolling, Stored, Wanted, store_enrolments
 from mail.template import TemplateError, render_step
 
 # One transaction's worth: enough that its cost is spread, few enough that memory stays flat and locks short.
@@ -74,13 +75,13 @@ class Enroller:
         check_enrollable(sequence)
         source = iter(rows)
         while batch := list(islice(source, _BATCH)):
-            wanted: list[Wanted] = []
+            wanted: list[tuple[int | None, Wanted]] = []
             for row in batch:
                 checked = self._check(sequence, row, enrolment_key)
                 if isinstance(checked, Result):
                     yield checked
                 else:
-                    wanted.append(checked)
+                    wanted.append((row.row if isinstance(row, LeadRow) else None, checked))
             for result in await self._enroll(sequence, wanted):
                 yield result
 
@@ -95,15 +96,23 @@ class Enroller:
         where = "" if number is None else f"row {number}: "
         return Result(Answer.REFUSED, lead.lead_id, row=number, reason=where + problem)
 
-    async def _enroll(self, sequence: sequences.Sequence, wanted: Sequence[Wanted]) -> list[Result]:
+    async def _enroll(self, sequence: sequences.Sequence, wanted: Sequence[tuple[int | None, Wanted]]) -> list[Result]:
         enrolling = Enrolling(self._workspace, sequence, datetime.now(UTC), self._by)
         async with self._engine.begin() as connection:
-            enrolled = await store_enrolments(connection, enrolling, wanted)
-        await self._starter.start(enrolled, self._by)
+            stored = await store_enrolments(connection, enrolling, [one for _, one in wanted])
+        await self._starter.start(stored.enrolled, self._by)
         return [
-            Result(Answer.ENROLLED if one.new else Answer.ALREADY_ENROLLED, one.lead_id, one.instance_id)
-            for one in enrolled
+            *(self._refusal(sequence, row, one, stored) for row, one in wanted if one.instance_id in stored.refused),
+            *(
+                Result(Answer.ENROLLED if one.new else Answer.ALREADY_ENROLLED, one.lead_id, one.instance_id)
+                for one in stored.enrolled
+            ),
         ]
+
+    def _refusal(self, sequence: sequences.Sequence, row: int | None, one: Wanted, stored: Stored) -> Result:
+        lead_id, where = one.lead.lead_id, "" if row is None else f"row {row}: "
+        reason = f"{where}lead {lead_id} {sentence(stored.refused[one.instance_id], sequence.name)}"
+        return Result(Answer.REFUSED, lead_id, row=row, reason=reason)
 
 
 def enrolment_problem(sequence: sequences.Sequence, lead: Lead, identity: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.drafting import parse_sequence
+from domain.enrolling import Refusal
 from domain.event import Event, EventType, LeadEnrolled, LeadReplied, LeadResumed, LeadStopped, LeadUpdated
 from domain.instance import InstanceKey, InstanceStatus, Reason, instance_id
 from domain.lead import Lead
@@ -35,7 +36,8 @@ class Done(StrEnum):
     """What became of an event.
 
     ENROLLED: a follow-up begins. ALREADY_ENROLLED: it had begun before. STOPPED_AT_ONCE: it was enrolled, but a stop
-    that is not older had come before it; nothing is sent. STOPPED: follow-ups ended. STOP_RECORDED: none was running
+    that is not older had come before it; nothing is sent. NOT_ENROLLED: the sequence, or another that is running, does
+    not allow it (`why`). STOPPED: follow-ups ended. STOP_RECORDED: none was running
     that this ends; the stop is kept for those that come. HELD: nothing is sent before an instant. UPDATED: the lead is
     known better. RESUMED: nothing waits for the lead any more. UNKNOWN_LEAD: nobody has that id; nothing changed.
     """
@@ -43,6 +45,7 @@ class Done(StrEnum):
     ENROLLED = "enrolled"
     ALREADY_ENROLLED = "already_enrolled"
     STOPPED_AT_ONCE = "stopped_at_once"
+    NOT_ENROLLED = "not_enrolled"
     STOPPED = "stopped"
     STOP_RECORDED = "stop_recorded"
     HELD = "held"
@@ -62,12 +65,14 @@ class Answer(BaseModel):
     done: Done
     instances: tuple[str, ...] = Field(default=(), description="The follow-ups it began, stopped or resumed.")
     until: datetime | None = Field(default=None, description="Nothing is sent to the lead before.")
+    why: Refusal | None = Field(default=None, description="Why the lead was not enrolled.")
 
     @property
     def sentence(self) -> str:
         """The answer for people."""
         until = f" until {self.until:%Y-%m-%d %H:%M:%S} UTC" if self.until else ""
-        return f"{self.done.replace('_', ' ')}{until}: {', '.join(self.instances) or self.lead_id}"
+        why = f" ({self.why.replace('_', ' ')})" if self.why else ""
+        return f"{self.done.replace('_', ' ')}{until}{why}: {', '.join(self.instances) or self.lead_id}"
 
 
 class Facts(NamedTuple):
@@ -119,7 +124,10 @@ async def _enroll(facts: Facts, event: LeadEnrolled, sequence: Sequence) -> Answ
     if problem := enrolment_problem(sequence, lead, identity):
         raise EventError([f"data.variables: {problem}"])
     enrolling = Enrolling(facts.workspace, sequence, event.timestamp, event.by)
-    [enrolled] = await store_enrolments(facts.connection, enrolling, [Wanted(lead, identity)])
+    stored = await store_enrolments(facts.connection, enrolling, [Wanted(lead, identity, data.thread)])
+    if stored.refused:
+        return facts.answer(Done.NOT_ENROLLED, why=stored.refused[identity])
+    [enrolled] = stored.enrolled
     done = Done.ENROLLED if enrolled.new else Done.ALREADY_ENROLLED
     if enrolled.new and enrolled.status is InstanceStatus.STOPPED:
         done = Done.STOPPED_AT_ONCE

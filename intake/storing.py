@@ -6,21 +6,33 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.drafting import parse_sequence
 from domain import sequence as sequences
+from domain.enrolling import Known, Refusal, refusal
 from domain.instance import InstanceStatus, Reason
 from domain.lead import Lead
 from domain.sequence import StopKind
-from store.instances import Enrolled, Enrolment, enroll, find_enrolled, save_sequence, set_status
+from domain.thread import Origin
+from store.drafts import find_thread
+from store.instances import Enrolled, Enrolment, enroll, find_enrolled, find_others, save_sequence, set_status
 from store.leads import save_leads, suppress
 from store.locks import lock_leads
 from store.stops import RecordedStop, find_stops
 
 
 class Wanted(NamedTuple):
-    """A lead to be enrolled, and the id of the instance."""
+    """A lead to be enrolled, the id of the instance, and the message it answers, if it answers one."""
 
     lead: Lead
     instance_id: str
+    origin: Origin | None = None
+
+
+class Stored(NamedTuple):
+    """What became of enrolments; `refused` says of which instances that they may not be."""
+
+    enrolled: list[Enrolled]
+    refused: dict[str, Refusal]
 
 
 class Enrolling(NamedTuple):
@@ -32,22 +44,48 @@ class Enrolling(NamedTuple):
     by: str
 
 
-async def store_enrolments(
-    connection: AsyncConnection, enrolling: Enrolling, wanted: Sequence[Wanted]
-) -> list[Enrolled]:
-    """Write the facts of enrolments. A lead that is enrolled already stays as it is."""
+async def store_enrolments(connection: AsyncConnection, enrolling: Enrolling, wanted: Sequence[Wanted]) -> Stored:
+    """Write the facts of enrolments. A lead that is enrolled already, or may not be, stays as it is."""
     workspace, sequence, _, by = enrolling
     await lock_leads(connection, workspace, [one.lead.lead_id for one in wanted])
-    await save_sequence(connection, workspace, sequence)
     known = await find_enrolled(connection, [one.instance_id for one in wanted])
-    fresh = [one.lead for one in wanted if one.instance_id not in known]
+    refused = await _refused(connection, enrolling, [one for one in wanted if one.instance_id not in known])
+    taken = [one for one in wanted if one.instance_id not in refused]
+    fresh = [one.lead for one in taken if one.instance_id not in known]
+    await save_sequence(connection, workspace, sequence)
     await save_leads(connection, workspace, fresh)
-    wait = sequence.steps[0].wait.total_seconds()
-    rows = [Enrolment(one.instance_id, one.lead.lead_id, len(sequence.steps), wait) for one in wanted]
+    rows = [await _row(connection, enrolling, one) for one in taken]
     enrolled = await enroll(connection, workspace, sequence, rows, by)
     stops = await find_stops(connection, workspace, [lead.lead_id for lead in fresh])
     await _suppress(connection, enrolling, {lead.lead_id: lead.email for lead in fresh}, stops)
-    return [await _heed(connection, enrolling, one, stops) for one in enrolled]
+    return Stored([await _heed(connection, enrolling, one, stops) for one in enrolled], refused)
+
+
+async def _refused(connection: AsyncConnection, enrolling: Enrolling, fresh: Sequence[Wanted]) -> dict[str, Refusal]:
+    """Say which of these leads may not be enrolled. Their locks are held, so nobody else enrols them meanwhile."""
+    others = await find_others(connection, enrolling.workspace, [one.lead.lead_id for one in fresh])
+    known: dict[str, list[Known]] = {}
+    for other in others:
+        beside = parse_sequence(other.definition).beside_others
+        known.setdefault(other.lead_id, []).append(Known(other.sequence, other.over, beside))
+    found = {one.instance_id: refusal(enrolling.sequence, known.get(one.lead.lead_id, [])) for one in fresh}
+    return {instance_id: why for instance_id, why in found.items() if why is not None}
+
+
+async def _row(connection: AsyncConnection, enrolling: Enrolling, one: Wanted) -> Enrolment:
+    sequence, origin = enrolling.sequence, one.origin
+    thread_id = one.instance_id
+    if origin is not None:
+        ours = await find_thread(connection, enrolling.workspace, origin.message_ids)
+        thread_id = ours or origin.thread_id(enrolling.workspace)
+    return Enrolment(
+        one.instance_id,
+        one.lead.lead_id,
+        len(sequence.steps),
+        sequence.steps[0].wait.total_seconds(),
+        thread_id,
+        origin.model_dump(mode="json") if origin else None,
+    )
 
 
 async def _heed(

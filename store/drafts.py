@@ -1,6 +1,7 @@
 """Drafts: the claim and everything else that may happen to one. Every function wants the lead's lock held."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -128,6 +129,18 @@ _FIRST_SENT = (
 async def first_sent(connection: AsyncConnection, thread_id: str) -> bytes:
     """Read the first message that was sent in a thread. Raises NoResultFound where there is none."""
     return bytes((await connection.execute(_FIRST_SENT, {"thread_id": thread_id})).scalar_one())
+
+
+async def find_thread(connection: AsyncConnection, workspace: str, message_ids: Sequence[str]) -> str | None:
+    """Find the thread of a workspace in which one of these messages was ours; None when none was."""
+    hashes = [message_id.partition("@")[0] for message_id in message_ids]
+    statement = (
+        select(Draft.thread_id)
+        .join(Instance, Instance.id == Draft.instance_id)
+        .where(func.split_part(Draft.message_id, literal_column("'@'"), literal_column("1")).in_(hashes))
+        .where(Instance.workspace == workspace)
+    )
+    return (await connection.execute(statement.order_by(Draft.created_at).limit(1))).scalar()
 
 
 class NewDraft(NamedTuple):

@@ -61,6 +61,9 @@ class Enrolment(NamedTuple):
     lead_id: str
     steps: int
     wait_seconds: float  # until the first step falls due
+    thread_id: str
+    origin: dict[str, Any] | None = None  # where the thread began, if not with us
+    variables: dict[str, str] | None = None  # what its templates see over the lead's own
 
 
 class Enrolled(NamedTuple):
@@ -90,6 +93,31 @@ async def find_enrolled(connection: AsyncConnection, instance_ids: Sequence[str]
     return set((await connection.execute(statement)).scalars())
 
 
+class Other(NamedTuple):
+    """An instance of a lead that is enrolled once more."""
+
+    instance_id: str
+    lead_id: str
+    sequence: str
+    over: bool
+    definition: str  # the JSON of its sequence version
+
+
+async def find_others(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> list[Other]:
+    """Find every instance that these leads have ever had."""
+    # one look-up an instance; a join might read every version there is
+    definition = select(SequenceVersion.definition).where(
+        SequenceVersion.workspace == Instance.workspace,
+        SequenceVersion.name == Instance.sequence,
+        SequenceVersion.version == Instance.version,
+    )
+    over = Instance.status.in_(_FINAL)
+    statement = select(Instance.id, Instance.lead_id, Instance.sequence, over, definition.scalar_subquery()).where(
+        Instance.workspace == workspace, Instance.lead_id.in_(lead_ids)
+    )
+    return [Other(*row) for row in await connection.execute(statement.order_by(Instance.id))]
+
+
 async def enroll(
     connection: AsyncConnection, workspace: str, sequence: FollowUpSequence, wanted: Sequence[Enrolment], by: str
 ) -> list[Enrolled]:
@@ -103,13 +131,15 @@ async def enroll(
             "lead_id": one.lead_id,
             "sequence": sequence.name,
             "version": sequence.version,
-            "thread_id": one.instance_id,
+            "thread_id": one.thread_id,
+            "origin": one.origin,
+            "variables": one.variables,
             "steps": one.steps,
             "until": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, literal(one.wait_seconds)),
             "who": by,
             "why": "enrolled",
         }
-        for one in sorted(wanted)
+        for one in sorted(wanted, key=lambda one: one.instance_id)
     ]
     statement = insert(Instance).values(rows).on_conflict_do_nothing(index_elements=["id"]).returning(Instance.id)
     new = set((await connection.execute(statement)).scalars())

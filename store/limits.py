@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Date, Interval, and_, bindparam, cast, func, select, text
+from sqlalchemy import ColumnElement, Date, and_, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -67,16 +67,19 @@ async def full_days(connection: AsyncConnection, slot: Slot, since: datetime, ca
 
 _FIRST_FREE = text(
     """
-    WITH near AS (
+    WITH asked AS (SELECT CAST(:since AS timestamptz) AS since, CAST(:spacing AS interval) AS spacing),
+    near AS (
         SELECT at, lead(at) OVER (ORDER BY at) AS next FROM sender_slots
-        WHERE workspace = :workspace AND sender = :sender AND draft_id <> :draft_id AND at > :since - :spacing
+        WHERE workspace = :workspace AND sender = :sender AND draft_id <> :draft_id
+          AND at > CAST(:since AS timestamptz) - CAST(:spacing AS interval)
     )
     SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM near WHERE at < :since + :spacing) THEN :since
-        ELSE (SELECT min(at + :spacing) FROM near WHERE next IS NULL OR next >= at + 2 * :spacing)
+        WHEN NOT EXISTS (SELECT FROM near WHERE at < since + spacing) THEN since
+        ELSE (SELECT min(at) + spacing FROM near WHERE next IS NULL OR next >= at + 2 * spacing)
     END
+    FROM asked
     """
-).bindparams(bindparam("spacing", type_=Interval))
+)
 
 
 async def first_free(connection: AsyncConnection, slot: Slot, since: datetime, spacing: timedelta) -> datetime:

@@ -27,6 +27,7 @@ async def test_a_signed_event_is_taken_and_answered(app: App, poster: Poster) ->
             "done": "enrolled",
             "instances": [app.scene.instance()],
             "until": None,
+            "why": None,
         },
     )
     assert (await poster.says(content)).json() == response.json()
@@ -121,7 +122,7 @@ async def test_every_problem_of_an_event_is_told_at_once_and_quotes_nobody(poste
         "data.variables.…: can't be a variable: use letters, digits and '_'",
         "data.variables.seats: must be a text: put it in quotes",
         "data.enrolment_key: is too long, or has characters that it may not have: use letters, digits and _ . -",
-        "data.thread: answering in a thread that exists is not supported yet: leave it out",
+        "data.thread.message_id: is missing: add it",
         "data.…: is not known here: check its spelling, or remove it",
     ]
 

@@ -108,13 +108,11 @@ async def test_an_id_that_another_event_had_is_refused_lest_this_one_be_lost(app
         assert await _problems(app, other) == ["id: is that of another event: give every event an id of its own"]
 
 
-async def test_enrolling_again_finds_the_first_follow_up_and_another_key_begins_another(app: App) -> None:
+async def test_enrolling_again_finds_the_first_follow_up(app: App) -> None:
     await app.says(enrolled())
     again = await app.says(enrolled(lead={"name": "Changed"}))
     assert (again.done, again.instances) == ("already_enrolled", (app.scene.instance(),))
     assert [row.name for row in await app.scene.rows("SELECT name FROM leads")] == ["Grace"]
-    other = await app.says(enrolled(enrolment_key="spring"))
-    assert (other.done, other.instances) == ("enrolled", (app.scene.instance() + ":spring",))
 
 
 @pytest.mark.parametrize("event_type", STOPS)

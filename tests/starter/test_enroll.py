@@ -54,10 +54,15 @@ async def test_leads_are_enrolled_once_and_a_second_time_they_are_already(
     assert await scene.rows("SELECT 1 FROM instances WHERE started_at IS NULL") == []
 
 
-async def test_an_enrolment_key_enrols_the_same_leads_once_more(
+async def test_an_enrolment_key_enrols_the_same_leads_once_more_where_the_sequence_allows_it(
     scene: Scene, starter: Command, sequence: Path, leads: Path
 ) -> None:
     await starter("enroll", "--sequence", sequence, leads)
+    again = await starter("enroll", "--sequence", sequence, leads, "--enrolment-key", "spring")
+    assert again.code == 1
+    assert again.out.startswith("refused: row 2: lead l1 was enrolled in trial before, which takes everybody once: ")
+    with sequence.open("a") as file:
+        file.write("enroll: any_time\n")
     again = await starter("enroll", "--sequence", sequence, leads, "--enrolment-key", "spring")
     assert again.out == "2 enrolled, 0 already enrolled, 0 refused\n"
     ids = {row.id for row in await scene.rows("SELECT id FROM instances")}

@@ -20,7 +20,7 @@ async def enroll_leads(connection: AsyncConnection, leads: Many[Lead], sequence:
     """Enrol leads as the starter's transaction does; returns the ids of their instances, in order."""
     wanted = sequence or a_sequence()
     ids = [instance_id(InstanceKey(WORKSPACE, wanted.name, lead.lead_id)) for lead in leads]
-    rows = [Enrolment(one, lead.lead_id, len(wanted.steps), 0.0) for one, lead in zip(ids, leads, strict=True)]
+    rows = [Enrolment(one, lead.lead_id, len(wanted.steps), 0.0, one) for one, lead in zip(ids, leads, strict=True)]
     await save_sequence(connection, WORKSPACE, wanted)
     await save_leads(connection, WORKSPACE, leads)
     await enroll(connection, WORKSPACE, wanted, rows, "starter")
@@ -53,7 +53,7 @@ async def put_draft(connection: AsyncConnection, instance: str, step: int = 1, *
         "who": "test",
         "why": "made by hand",
     } | more
-    values |= _what_its_state_needs(values["state"])
+    values = _what_its_state_needs(values["state"]) | values
     columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
     await connection.execute(text("SET LOCAL session_replication_role = replica"))
     await connection.execute(text(f"INSERT INTO drafts ({columns}) VALUES ({marks})"), values)  # noqa: S608  # ours

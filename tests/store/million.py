@@ -37,9 +37,29 @@ _ROWS = [
               CASE WHEN n % 10 = 0 THEN 'open' ELSE 'closed' END, 't', 'x' FROM generate_series(5, :rows, 5) n""",
     """INSERT INTO ledger (instance_id, step, subject, to_state, who, why)
        SELECT 'w:s:' || to_char(n, 'FM0000000'), 1, 'draft', 'pending', 't', 'x' FROM generate_series(1, :rows, 3) n""",
+    # a year of one sender behind us, and a thousand that wait for their turn
+    """INSERT INTO sender_slots (draft_id, instance_id, workspace, sender, at, taken)
+       SELECT 'w:s:' || to_char(n, 'FM0000000') || '/1/email', 'w:s:' || to_char(n, 'FM0000000'), 'w', 's',
+              timestamptz '2026-01-01Z' + (n - 99000) * interval '5 minutes', n < 99000
+       FROM generate_series(1, 100000) n""",
+    """INSERT INTO evidence (draft_id, source, workspace, kind, who)
+       SELECT 'w:s:' || to_char(n, 'FM0000000') || '/1/email', 'test', 'w', 'reply', 't'
+       FROM generate_series(5, 500000, 5) n""",
 ]
 # those that refer to others come last: a logged table must not refer to an unlogged one
-_TABLES = ("tasks", "drafts", "instances", "ledger", "suppressions", "events", "stops", "sequence_versions", "leads")
+_TABLES = (
+    "sender_slots",
+    "evidence",
+    "tasks",
+    "drafts",
+    "instances",
+    "ledger",
+    "suppressions",
+    "events",
+    "stops",
+    "sequence_versions",
+    "leads",
+)
 # what no constraint needs may be built afterwards and at once, for a fraction of what it costs row by row
 _INDEXES = """
     SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'

@@ -19,7 +19,7 @@ from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.sequence import StopKind
 from domain.task import TaskKind
-from store import drafts, events, instances, leads, ledger, locks, shown, stops, tasks
+from store import chosen, drafts, events, instances, leads, ledger, limits, locks, shown, stops, tasks
 from store.engine import open_engine
 from tests.scene import a_lead, a_sequence
 from tests.store.million import ONE, lay_down
@@ -27,6 +27,8 @@ from tests.store.million import ONE, lay_down
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = uuid.UUID(int=1)
 DRAFT = f"{ONE}/1/email"
+PLACE = chosen.Place(NOW, ONE)
+SLOT = limits.Slot("w", "s", DRAFT, ONE)
 Call = Callable[[AsyncConnection], Awaitable[object]]
 
 
@@ -42,7 +44,7 @@ async def _enroll(connection: AsyncConnection) -> None:
     sequence = a_sequence()
     await instances.save_sequence(connection, "w", sequence)
     await leads.save_leads(connection, "w", [a_lead("00001"), a_lead("new")])
-    wanted = [instances.Enrolment(f"w:s:{lead}", lead, 3, 0.0) for lead in ("00001", "new")]
+    wanted = [instances.Enrolment(f"w:s:{lead}", lead, 3, 0.0, f"w:s:{lead}") for lead in ("00001", "new")]
     await instances.enroll(connection, "w", sequence, wanted, "test")
 
 
@@ -67,6 +69,17 @@ CALLS: dict[str, Call] = {
     "drafts.holds_claim": lambda connection: drafts.holds_claim(connection, DRAFT, TOKEN),
     "drafts.record_state": _record,
     "drafts.stop_pending": lambda connection: drafts.stop_pending(connection, ONE, "test", "test"),
+    "drafts.first_sent": lambda connection: drafts.first_sent(connection, f"{ONE[:-1]}1"),
+    "drafts.find_thread": lambda connection: drafts.find_thread(connection, "w", [ONE, "<none@example.test>"]),
+    "instances.find_others": lambda connection: instances.find_others(connection, "w", ["00001", "new"]),
+    "limits.last_sends": lambda connection: limits.last_sends(connection, _locked(), NOW, 5),
+    "limits.lock_slots": lambda connection: limits.lock_slots(connection, SLOT),
+    "limits.own_slot": lambda connection: limits.own_slot(connection, SLOT),
+    "limits.last_taken": lambda connection: limits.last_taken(connection, SLOT, NOW),
+    "limits.full_days": lambda connection: limits.full_days(connection, SLOT, NOW, 100),
+    "limits.first_free": lambda connection: limits.first_free(connection, SLOT, NOW, timedelta(minutes=3)),
+    "limits.keep_slot": lambda connection: limits.keep_slot(connection, SLOT, NOW, taken=False),
+    "locks.lock_sender": lambda connection: locks.lock_sender(connection, "w", "s"),
     "instances.set_status": lambda connection: instances.set_status(
         connection, ONE, InstanceStatus.ACTIVE, Reason.NONE, by="test", why="test"
     ),
@@ -82,6 +95,13 @@ CALLS: dict[str, Call] = {
     "instances.find_instances": lambda connection: instances.find_instances(connection, [ONE, "w:s:none"]),
     "instances.find_stopped": lambda connection: instances.find_stopped(connection, [ONE, "w:s:none"]),
     "instances.find_by_prefix": lambda connection: instances.find_by_prefix(connection, ONE[:-2]),
+    "chosen.read_running": lambda connection: chosen.read_running(connection, chosen.Choice("w"), PLACE, PLACE, 500),
+    "chosen.read_running of a sequence": lambda connection: chosen.read_running(
+        connection, chosen.Choice("w", "s"), None, PLACE, 500
+    ),
+    "chosen.read_running of a lead": lambda connection: chosen.read_running(
+        connection, chosen.Choice("w", None, "00001"), None, None, 500
+    ),
     "leads.lock_lead": lambda connection: leads.lock_lead(connection, ONE),
     "leads.save_leads": _enroll,
     "leads.lock_known_lead": lambda connection: leads.lock_known_lead(connection, "w", "00001"),
@@ -154,7 +174,7 @@ async def _statements(connection: AsyncConnection, call: Call) -> list[tuple[str
 
 
 # they read what an index scan below them found, or rows of their own
-_READ_NO_TABLE = {"Bitmap Heap Scan", "Values Scan", "Function Scan", "Subquery Scan"}
+_READ_NO_TABLE = {"Bitmap Heap Scan", "CTE Scan", "Values Scan", "Function Scan", "Subquery Scan"}
 
 
 def _scans(plan: dict[str, Any]) -> Iterator[str]:
