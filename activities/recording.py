@@ -14,8 +14,9 @@ from domain.step import Held, Paused, Recorded, RecordOutcome, StepDone, Stopped
 from domain.task import TaskKind
 from store.drafts import StepFacts, StoredDraft, read_facts, record_state, stop_pending
 from store.instances import advance, set_status
-from store.leads import LockedLead, lock_lead, suppress
+from store.leads import LockedLead, lock_lead
 from store.ledger import add_note
+from store.suppressions import suppress
 from store.tasks import close_tasks, open_task
 
 _CLAIMED = (DraftState.SENDING, DraftState.UNKNOWN)
@@ -82,7 +83,7 @@ async def _apply_refusal(at: At, draft: StoredDraft, outcome: Refused) -> Record
     match outcome.fault:
         case Fault.RECIPIENT:
             await _move(at, draft, DraftState.REFUSED, outcome, "refused: the recipient")
-            await suppress(at.connection, at.locked.workspace, draft.recipient, at.by, outcome.code)
+            await suppress(at.connection, at.locked.workspace, [draft.recipient], at.by, outcome.code)
             return await stop(at, Reason.REFUSED_RECIPIENT, outcome.code)
         case Fault.MESSAGE:
             await _move(at, draft, DraftState.REFUSED, outcome, "refused: the message")

@@ -88,10 +88,15 @@ def draft_key(draft_id: str) -> DraftKey:
         raise ValueError(f"{draft_id!r} is not a draft id: expected instance/step/channel") from None
 
 
-def message_id(draft_id: str, domain: str) -> str:
-    """Derive the Message-ID of a draft (RFC 5322, 3.6.4), angle brackets included.
+def message_hash(draft_id: str) -> str:
+    """Derive what others may call a draft by: 40 hex digits, the left part of its Message-ID.
 
     It is a hash, because receivers see it and ids of leads are none of their business; 160 bits keep the left part
     under 65 characters, so that no header that names it is ever folded inside an id.
     """
-    return f"<{hashlib.sha256(draft_id.encode()).hexdigest()[:40]}@{domain}>"
+    return hashlib.sha256(draft_id.encode()).hexdigest()[:40]
+
+
+def message_id(draft_id: str, domain: str) -> str:
+    """Derive the Message-ID of a draft (RFC 5322, 3.6.4), angle brackets included."""
+    return f"<{message_hash(draft_id)}@{domain}>"

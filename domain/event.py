@@ -1,5 +1,6 @@
 """App events: what the app says of its leads, as a closed union."""
 
+import re
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -17,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from domain.lead import RESERVED_VARIABLES, LeadId, check_variable_name
+from domain.lead import LONGEST_ADDRESS, RESERVED_VARIABLES, LeadId, check_variable_name
 from domain.thread import Origin
 
 # An absence that is longer, or further off, is a slip of the finger.
@@ -50,6 +51,12 @@ def _variable(name: str) -> str:
 def _number_as_text(value: object) -> object:
     # a whole number has one way to be written, other values (1.0, true) have several
     return str(value) if type(value) is int else value
+
+
+def _address(written: str) -> str:
+    if re.fullmatch(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+", written) and len(written) <= LONGEST_ADDRESS:
+        return written
+    raise ValueError("is not an address: give one such as ada@example.com")
 
 
 _Text = Annotated[str, BeforeValidator(_number_as_text)]
@@ -94,6 +101,14 @@ class OfLead(_Said):
     """What happened to a lead."""
 
     lead_id: _LeadId
+
+
+class Stopped(OfLead):
+    """What ended follow-ups of a lead. `email` is the address it happened to, which may no longer be the lead's."""
+
+    email: Annotated[str, AfterValidator(_address)] | None = Field(
+        default=None, description="The address that bounced, or was unsubscribed: it is suppressed beside the lead's."
+    )
 
 
 class Replied(OfLead):
@@ -171,7 +186,13 @@ class LeadStopped(_Event):
     """Something else happened that ends follow-ups."""
 
     type: Literal[EventType.BOOKED, EventType.UNSUBSCRIBED, EventType.BOUNCED, EventType.CLOSED]
-    data: OfLead
+    data: Stopped
+
+    @model_validator(mode="after")
+    def _of_an_address(self) -> Self:
+        if self.data.email is not None and self.type not in (EventType.UNSUBSCRIBED, EventType.BOUNCED):
+            raise ValueError("data.email: belongs to lead.unsubscribed and lead.bounced alone: leave it out")
+        return self
 
 
 class LeadUpdated(_Event):

@@ -17,11 +17,13 @@ from intake.enrolment import enrolment_problem
 from intake.event_reading import EventError
 from intake.lead_fields import LeadError, make_lead
 from intake.storing import Enrolling, Wanted, store_enrolments
+from mail.address import suppressible
 from store.drafts import stop_pending
 from store.instances import set_status
-from store.leads import hold_lead, lock_known_lead, save_leads, suppress
+from store.leads import hold_lead, lock_known_lead, save_leads
 from store.locks import lock_leads
 from store.stops import RecordedStop, find_running, record_stop
+from store.suppressions import suppress
 
 # An automatic reply that names no day: most absences that matter to a follow-up are longer than a weekend.
 _USUAL_ABSENCE = timedelta(days=3)
@@ -152,8 +154,10 @@ async def _stop(facts: Facts, event: LeadReplied | LeadStopped) -> Answer:
     for one in stopped:
         await stop_pending(facts.connection, one, event.by, kind)
         await set_status(facts.connection, one, InstanceStatus.STOPPED, Reason(kind), by=event.by, why=kind)
-    if lead is not None and kind in _SUPPRESSING:
-        await suppress(facts.connection, facts.workspace, lead.email, event.by, kind)
+    if kind in _SUPPRESSING:
+        named = event.data.email if isinstance(event, LeadStopped) else None
+        addresses = [*([lead.email] if lead else []), *([suppressible(named)] if named else [])]
+        await suppress(facts.connection, facts.workspace, addresses, event.by, kind)
     return facts.answer(Done.STOPPED if stopped else Done.STOP_RECORDED, instances=tuple(stopped))
 
 

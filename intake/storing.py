@@ -15,9 +15,10 @@ from domain.sequence import StopKind
 from domain.thread import Origin
 from store.drafts import find_thread
 from store.instances import Enrolled, Enrolment, enroll, find_enrolled, find_others, save_sequence, set_status
-from store.leads import save_leads, suppress
+from store.leads import save_leads
 from store.locks import lock_leads
 from store.stops import RecordedStop, find_stops
+from store.suppressions import suppress
 
 
 class Wanted(NamedTuple):
@@ -112,4 +113,11 @@ async def _suppress(
     for stop in stops:
         outran = stop.kind is StopKind.BOUNCED and stop.occurred_at >= enrolling.at
         if stop.kind is StopKind.UNSUBSCRIBED or outran:
-            await suppress(connection, enrolling.workspace, addresses[stop.lead_id], enrolling.by, stop.kind)
+            await suppress(
+                connection,
+                enrolling.workspace,
+                [addresses[stop.lead_id]],
+                enrolling.by,
+                stop.kind,
+                known_at=stop.recorded_at,
+            )

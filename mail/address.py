@@ -19,3 +19,11 @@ def deliverable(address: str) -> str:
             " give an address without"
         )
     return valid.ascii_email
+
+
+def suppressible(address: str) -> str:
+    """Return an address as the suppression list has it: as it goes over the wire where it can, and in lower case."""
+    try:
+        return deliverable(address).lower()
+    except ValueError:
+        return address.lower()

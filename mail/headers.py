@@ -16,6 +16,8 @@ _LINE, LONGEST_LINE = 78, 998
 _ENCODED_BYTES = 39
 _LONGEST_PLAIN_NAME = 60
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# No sign that ends it, parts it from another, or makes it an encoded word (RFC 2369, 2; RFC 2047).
+_LINK = re.compile(r"https?://[!#-+./0-9:;A-Z\[\]_a-z~=@-]+")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
 
 
@@ -60,6 +62,13 @@ def message_ids(field: str, ids: Iterable[str]) -> list[str]:
     if not all(_MESSAGE_ID.fullmatch(token) and "=?" not in token for token in tokens):
         raise MessageError(f"{field}: holds what is not a Message-ID: expected <left@right>")
     return tokens
+
+
+def link(field: str, url: str) -> str:
+    """Return a URL as the one token of a List- header (RFC 2369). Raises MessageError for what is not one."""
+    if not _LINK.fullmatch(url):
+        raise MessageError(f"{field}: holds what is not a plain URL: expected https://…")
+    return f"<{url}>"
 
 
 def one_line(field: str, words: str) -> None:

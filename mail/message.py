@@ -40,6 +40,8 @@ class _Parts(NamedTuple):
     message_id: str
     references: tuple[str, ...]
     body: str
+    reply_to: str | None = None
+    unsubscribe_url: str | None = None
 
 
 def freeze(
@@ -52,10 +54,13 @@ def freeze(
     body: str,
     date: datetime,
     thread: Thread,
+    reply_to: str | None = None,
+    unsubscribe_url: str | None = None,
 ) -> FrozenMessage:
     """Make the message of a draft (RFC 5322, plain text). A message that has a thread answers it, with one `Re:`.
 
-    `date` is aware. Raises MessageError naming the field; it never quotes what it was given.
+    `date` is aware. `reply_to` is an address; a POST to `unsubscribe_url` unsubscribes the recipient (RFC 8058).
+    Raises MessageError naming the field; it never quotes what it was given.
     """
     if date.tzinfo is None:
         raise MessageError("Date: has no time zone: give an aware instant")
@@ -68,6 +73,8 @@ def freeze(
         message_id=message_id(draft_id, from_.domain),
         references=thread.references,
         body=_line_ends(body),
+        reply_to=_mailbox("Reply-To", "", reply_to).addr_spec if reply_to else None,
+        unsubscribe_url=unsubscribe_url,
     )
     content = _written(parts)
     _require_read_back(content, parts)
@@ -111,10 +118,23 @@ def _written(parts: _Parts) -> bytes:
         headers.header("Content-Type", ["text/plain;", "charset=utf-8"]),
         headers.header("Content-Transfer-Encoding", [encoding]),
     ]
+    lines[5:5] = [headers.header(name, tokens) for name, tokens in _further(parts).items()]
+    return "".join(lines).encode("ascii") + b"\r\n" + body.replace(b"\n", b"\r\n")
+
+
+def _further(parts: _Parts) -> dict[str, list[str]]:
+    """Return the headers that not every message has, in their order, each as its tokens."""
+    further: dict[str, list[str]] = {}
     if parts.references:
         ids = headers.message_ids("References", parts.references)
-        lines[5:5] = [headers.header("In-Reply-To", ids[-1:]), headers.header("References", ids)]
-    return "".join(lines).encode("ascii") + b"\r\n" + body.replace(b"\n", b"\r\n")
+        further |= {"In-Reply-To": ids[-1:], "References": ids}
+    if parts.reply_to is not None:
+        further["Reply-To"] = [parts.reply_to]
+    if parts.unsubscribe_url is not None:
+        # RFC 8058, 3.1: this value and no other
+        further["List-Unsubscribe"] = [headers.link("List-Unsubscribe", parts.unsubscribe_url)]
+        further["List-Unsubscribe-Post"] = ["List-Unsubscribe=One-Click"]
+    return further
 
 
 def _encoded_body(body: str) -> tuple[str, bytes]:
@@ -142,7 +162,7 @@ def _require_read_back(content: bytes, parts: _Parts) -> None:
         "Subject": parts.subject,
         "Date": parts.date,
         "Message-ID": parts.message_id,
-        **({"In-Reply-To": parts.references[-1], "References": " ".join(parts.references)} if parts.references else {}),
+        **{name: " ".join(tokens) for name, tokens in _further(parts).items()},
         "MIME-Version": "1.0",
         "Content-Type": "text/plain; charset=utf-8",
     }

@@ -5,14 +5,27 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Interval, Select, bindparam, delete, exists, func, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import InstanceStatus, Reason
 from store.leads import LockedLead
-from store.tables import Draft, Instance, SenderSlot, Suppression
+from store.suppressions import covering, in_force
+from store.tables import Draft, Instance, SenderSlot
 
 # Written out in the statement: a plan kept for all values of a parameter could not use the indexes of these states.
 _SENT: ColumnElement[str] = literal_column(f"'{DraftState.SENT}'")
@@ -64,8 +77,10 @@ def _facts() -> Select[Any]:
     references = func.array_agg(aggregate_order_by(other.c.message_id, other.c.sent_at, other.c.step))
     first_sender = sent.with_only_columns(other.c.sender).order_by(other.c.sent_at).limit(1)
     # the lead's address may have changed since the draft was frozen: neither may be suppressed
-    addresses: list[Any] = [bindparam("address"), func.lower(wanted.c.recipient)]
-    suppressed = exists().where(Suppression.workspace == bindparam("workspace"), Suppression.address.in_(addresses))
+    recipient = func.lower(wanted.c.recipient)
+    domain = literal_column("'@'").concat(func.split_part(recipient, "@", 2))
+    entries = [bindparam(name, type_=Text) for name in ("address", "domain", "forgotten")]
+    suppressed = in_force(bindparam("workspace"), [*entries, recipient, domain])
     return (
         select(
             Instance.status,
@@ -95,7 +110,7 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
         "thread_id": locked.thread_id,
         "draft_id": _id(locked, step),
         "workspace": locked.workspace,
-        "address": locked.lead.email.lower(),
+        **dict(zip(("address", "domain", "forgotten"), covering(locked.workspace, locked.lead.email), strict=True)),
     }
     row = (await connection.execute(_FACTS, values)).mappings().one()
     stored = {name: row[f"draft_{name}"] for name in StoredDraft._fields}

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import domain.lead
 from domain.thread import Origin
-from store.tables import Instance, Lead, SequenceVersion, Suppression
+from store.tables import Instance, Lead, SequenceVersion
 
 
 class LockedLead(NamedTuple):
@@ -114,9 +114,3 @@ async def save_leads(connection: AsyncConnection, workspace: str, leads: Sequenc
             index_elements=[Lead.workspace, Lead.lead_id], set_={**changed, "changed_at": func.now()}
         )
     )
-
-
-async def suppress(connection: AsyncConnection, workspace: str, address: str, by: str, why: str) -> None:
-    """Never send to this address again; keeps the first reason when it is suppressed already."""
-    statement = insert(Suppression).values(workspace=workspace, address=address.lower(), who=by, why=why)
-    await connection.execute(statement.on_conflict_do_nothing())

@@ -16,11 +16,12 @@ _FINAL = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
 
 
 class RecordedStop(NamedTuple):
-    """A stop of a lead, and when the app says it happened."""
+    """A stop of a lead, when the app says it happened, and when we knew (None: it is being recorded)."""
 
     lead_id: str
     kind: StopKind
     occurred_at: datetime
+    recorded_at: datetime | None = None
 
 
 class Running(NamedTuple):
@@ -34,16 +35,18 @@ class Running(NamedTuple):
 
 async def record_stop(connection: AsyncConnection, workspace: str, event_id: str, stop: RecordedStop) -> None:
     """Record a stop, whether or not there is such a lead."""
-    await connection.execute(insert(Stop).values(workspace=workspace, event_id=event_id, **stop._asdict()))
+    lead_id, kind, occurred_at, _ = stop
+    identity = {"workspace": workspace, "event_id": event_id}
+    await connection.execute(insert(Stop).values(**identity, lead_id=lead_id, kind=kind, occurred_at=occurred_at))
 
 
 async def find_stops(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> list[RecordedStop]:
     """Find the stops of these leads, oldest first."""
-    statement = select(Stop.lead_id, Stop.kind, Stop.occurred_at).where(
+    statement = select(Stop.lead_id, Stop.kind, Stop.occurred_at, Stop.at).where(
         Stop.workspace == workspace, Stop.lead_id.in_(lead_ids)
     )
     found = await connection.execute(statement.order_by(Stop.occurred_at))
-    return [RecordedStop(row.lead_id, StopKind(row.kind), row.occurred_at) for row in found]
+    return [RecordedStop(row.lead_id, StopKind(row.kind), row.occurred_at, row.at) for row in found]
 
 
 async def find_running(connection: AsyncConnection, workspace: str, lead_id: str) -> list[Running]:
