@@ -14,7 +14,8 @@ from temporalio.service import RPCError
 from connect import UnreachableError, connect_temporal, database_errors, leave, open_database, run
 from domain.instance import InstanceStatus
 from intake.file_error import FileError
-from operating import acting_commands, audit_commands
+from intake.replying import ReplyError
+from operating import acting_commands, audit_commands, reply_commands
 from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
 from operating.options import AsJson, Which
@@ -103,6 +104,7 @@ def show(instance: Which, as_json: AsJson = False) -> None:
 
 
 app.add_typer(acting_commands.app)  # pause, resume, stop
+app.add_typer(reply_commands.app)
 app.add_typer(audit_commands.app)
 
 
@@ -123,7 +125,7 @@ def _reached(work: Callable[[Reached], Awaitable[Any]]) -> Any:
 
 
 def _run(work: Callable[[], Any]) -> Any:
-    return run(work(), name="followup", also=(NotFoundError, FileError))
+    return run(work(), name="followup", also=(NotFoundError, FileError, ReplyError))
 
 
 def _print_json(values: object) -> None:
