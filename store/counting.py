@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, null, or_, select, true
+from sqlalchemy import ColumnElement, Integer, Select, and_, case, column, func, literal, null, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import DraftState
@@ -42,7 +42,8 @@ DECIDED_BY_DRAFT = {
 }
 UNDECIDED = (DraftState.AWAITING_APPROVAL, DraftState.PENDING)
 _WAITING = (InstanceStatus.HELD, InstanceStatus.PAUSED, InstanceStatus.AWAITING_APPROVAL)
-_STEP = func.generate_series(1, Instance.steps).column_valued("step")
+_STEPS = func.generate_series(1, Instance.steps).table_valued(column("step", Integer)).render_derived("steps")
+_STEP = _STEPS.c.step
 # An instance is at a step when its row says so; a decision alone takes it past one that has no draft.
 _SKIPPED_BY_WORD = (
     select(literal(1))
@@ -78,7 +79,7 @@ KIND = _kind()
 def steps_with(*columns: Any) -> Select[Any]:
     """Select from every step of every instance, beside the draft it has."""
     draft = and_(Draft.instance_id == Instance.id, Draft.step == _STEP)
-    return select(*columns).select_from(Instance).join(_STEP, true()).outerjoin(Draft, draft)
+    return select(*columns).select_from(Instance).join(_STEPS, true()).outerjoin(Draft, draft)
 
 
 class StepCount(NamedTuple):

@@ -4,6 +4,7 @@ import hashlib
 import mailbox
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email import message_from_binary_file
 from email.header import decode_header, make_header
@@ -43,8 +44,9 @@ class Received(NamedTuple):
 def read_received(path: Path) -> Iterator[Received]:
     """Read the messages of a mailbox, one at a time. Raises FileError."""
     try:
-        if path.is_file():
-            yield from _read(mailbox.mbox(path, create=False))
+        if path.is_file() and _is_mbox(path):
+            with closing(mailbox.mbox(path, create=False)) as box:
+                yield from _read(box)
         elif (path / "cur").is_dir() and (path / "new").is_dir():
             yield from _read(mailbox.Maildir(path, create=False))
         elif path.is_dir() and any(path.glob("*.eml")):
@@ -55,6 +57,11 @@ def read_received(path: Path) -> Iterator[Received]:
             raise FileError([f"{path}: is no mbox file, no Maildir and no folder of .eml files; check the name"])
     except OSError as error:
         raise FileError([f"{path}: can't be read ({error.strerror}); check the name and its permissions"]) from None
+
+
+def _is_mbox(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(5) == b"From "
 
 
 def _read(box: mailbox.mbox | mailbox.Maildir) -> Iterator[Received]:

@@ -18,9 +18,13 @@ _ASKED_AT_ONCE = 32
 
 
 async def running_instances(client: Client, workspace: str) -> AsyncIterator[list[str]]:
-    """List the instances of a workspace whose workflows run, a page at a time."""
+    """List the instances of a workspace whose workflows run, a page at a time.
+
+    One that somebody started by hand may lack the search attribute, and has its id all the same.
+    """
     page: list[str] = []
-    query = f"{WORKSPACE.name} = '{workspace}' AND {_RUNNING}"
+    ours = f"({WORKSPACE.name} = '{workspace}' OR WorkflowId STARTS_WITH '{workflow_id(workspace)}:')"
+    query = f"{ours} AND {_RUNNING}"
     async for workflow in client.list_workflows(query, page_size=_PAGE):
         page.append(instance_of_workflow(workflow.id))
         if len(page) == _PAGE:
