@@ -103,10 +103,11 @@ def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts) -> C
         suppressed=facts.suppressed,
         expires_at=call.due_at + sequence.step(call.step).expires_after,
         permitted_from=_permitted_from(locked, sequence.window_of(call.step), facts.now),
-        thread_busy=facts.thread_busy,
+        busy_since=facts.busy_since,
         last_sent_at=facts.last_sent_at,
         min_gap=sequence.min_gap,
-        quiet_until=locked.quiet_until,
+        # a person who writes knows that the lead is away
+        quiet_until=None if sequence.name == REPLY else locked.quiet_until,
     )
 
 

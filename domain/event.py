@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from domain.lead import LONGEST_ADDRESS, RESERVED_VARIABLES, LeadId, check_variable_name
+from domain.sequence import REPLY
 from domain.thread import Origin
 
 # An absence that is longer, or further off, is a slip of the finger.
@@ -90,6 +91,13 @@ class Enrolled(_Said):
     variables: _Variables = Field(default_factory=dict)
     enrolment_key: _EnrolmentKey = ""
     thread: Origin | None = Field(default=None, description="The message that the follow-up answers.")
+
+    @field_validator("sequence")
+    @classmethod
+    def _automatic(cls, name: str) -> str:
+        if name == REPLY:
+            raise ValueError("is what people's own words are sent as: name another")
+        return name
 
     @property
     def lead_id(self) -> str:

@@ -6,8 +6,10 @@ from typing import NamedTuple
 from domain.instance import InstanceStatus, Reason
 from domain.step import Held, Paused, Stopped
 
-# How soon to look again at a thread in which somebody else's draft is being sent: a send takes seconds.
+# How soon to look again at a thread in which somebody else's draft is being sent: a send takes seconds. One whose
+# outcome is unknown may stay so for days, so the longer it has been so, the later it is looked at again.
 _BUSY_THREAD = timedelta(seconds=15)
+_LONG_BUSY_THREAD = timedelta(hours=1)
 
 
 class Circumstances(NamedTuple):
@@ -19,7 +21,7 @@ class Circumstances(NamedTuple):
     suppressed: bool
     expires_at: datetime
     permitted_from: datetime  # the send window's earliest instant that is not before now
-    thread_busy: bool
+    busy_since: datetime | None  # another draft of the thread is in flight or unknown since then
     last_sent_at: datetime | None  # in the thread
     min_gap: timedelta
     quiet_until: datetime | None = None  # the lead is out of office until then
@@ -44,7 +46,8 @@ def _held(true: Circumstances) -> Held | None:
         holds.append(Held(until=true.last_sent_at + true.min_gap, reason=Reason.MINIMUM_GAP))
     if true.quiet_until is not None:
         holds.append(Held(until=true.quiet_until, reason=Reason.OUT_OF_OFFICE))
-    if true.thread_busy:
-        holds.append(Held(until=true.now + _BUSY_THREAD, reason=Reason.THREAD_BUSY))
+    if true.busy_since is not None:
+        wait = min(max(true.now - true.busy_since, _BUSY_THREAD), _LONG_BUSY_THREAD)
+        holds.append(Held(until=true.now + wait, reason=Reason.THREAD_BUSY))
     latest = max(holds, key=lambda hold: hold.until)
     return latest if latest.until > true.now else None

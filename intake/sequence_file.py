@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from activities.calendar import is_holiday
-from domain.sequence import LONGEST_BODY, Sequence, Step, Window
+from domain.sequence import LONGEST_BODY, REPLY, Sequence, Step, Window
 from intake.file_error import FileError, require_utf8
 from intake.yaml_tree import Place, Tree, read_tree
 from mail.template import TemplateError, check_template
@@ -68,6 +68,8 @@ def read_sequence(path: Path) -> Sequence:
         found = error.errors(include_input=False, include_url=False)
         problems += [source.problem(each["loc"], _sentence(each)) for each in found]
         raise FileError(sorted(problems, key=_file_and_line)) from None
+    if sequence.name == REPLY:
+        problems.append(source.problem(("name",), f"{REPLY!r} is what people's own words are sent as; take another"))
     problems += _calendar_problems(source, sequence)
     if problems:
         raise FileError(problems)

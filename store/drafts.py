@@ -12,7 +12,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
-    exists,
     func,
     literal_column,
     select,
@@ -62,7 +61,7 @@ class StepFacts(NamedTuple):
     until: datetime | None
     suppressed: bool
     draft: StoredDraft | None
-    thread_busy: bool  # another draft of the thread is in flight or unknown
+    busy_since: datetime | None  # when another draft of the thread was claimed that is in flight or unknown
     last_sent_at: datetime | None  # in the thread, whoever sent
     references: tuple[str, ...]  # Message-IDs sent in the thread, oldest first
     thread_sender: str | None  # the address that first sent in the thread
@@ -72,7 +71,7 @@ class StepFacts(NamedTuple):
 def _facts() -> Select[Any]:
     wanted, other = Draft.__table__.alias("wanted"), Draft.__table__.alias("other")
     of_thread = other.c.thread_id == bindparam("thread_id")
-    busy = exists().where(of_thread, other.c.state.in_(_IN_FLIGHT), other.c.id != bindparam("draft_id"))
+    busy = select(other).where(of_thread, other.c.state.in_(_IN_FLIGHT), other.c.id != bindparam("draft_id"))
     sent = select(other).where(of_thread, other.c.state == _SENT)
     references = func.array_agg(aggregate_order_by(other.c.message_id, other.c.sent_at, other.c.step))
     first_sender = sent.with_only_columns(other.c.sender).order_by(other.c.sent_at).limit(1)
@@ -88,7 +87,7 @@ def _facts() -> Select[Any]:
             Instance.step,
             Instance.until,
             suppressed.label("suppressed"),
-            busy.label("busy"),
+            busy.with_only_columns(func.min(other.c.claimed_at)).scalar_subquery().label("busy_since"),
             sent.with_only_columns(func.max(other.c.sent_at)).scalar_subquery().label("last_sent_at"),
             sent.with_only_columns(references).scalar_subquery().label("references"),
             first_sender.scalar_subquery().label("thread_sender"),
@@ -121,7 +120,7 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
         until=row["until"],
         suppressed=row["suppressed"],
         draft=StoredDraft(**stored)._replace(state=DraftState(stored["state"])) if stored["id"] else None,
-        thread_busy=row["busy"],
+        busy_since=row["busy_since"],
         last_sent_at=row["last_sent_at"],
         references=tuple(row["references"] or ()),
         thread_sender=row["thread_sender"],

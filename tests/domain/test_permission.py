@@ -19,7 +19,7 @@ _FREE = Circumstances(
     suppressed=False,
     expires_at=_NOW + _HOUR,
     permitted_from=_NOW,
-    thread_busy=False,
+    busy_since=None,
     last_sent_at=None,
     min_gap=timedelta(0),
 )
@@ -32,7 +32,7 @@ _circumstances = st.builds(
     suppressed=st.booleans(),
     expires_at=_instants,
     permitted_from=st.timedeltas(timedelta(0), 2 * _HOUR).map(lambda later: _NOW + later),
-    thread_busy=st.booleans(),
+    busy_since=st.none() | _instants,
     last_sent_at=st.none() | _instants,
     min_gap=st.timedeltas(timedelta(0), 2 * _HOUR),
     quiet_until=st.none() | _instants,
@@ -88,14 +88,20 @@ def test_a_lead_out_of_office_holds_it_until_the_lead_is_back() -> None:
 
 
 def test_a_busy_thread_holds_it_for_a_moment() -> None:
-    held = forbidden(_FREE._replace(thread_busy=True))
+    held = forbidden(_FREE._replace(busy_since=_NOW))
     assert isinstance(held, Held)
     assert held.reason is Reason.THREAD_BUSY
     assert timedelta(0) < held.until - _NOW < timedelta(minutes=1)
 
 
+@pytest.mark.parametrize(("minutes", "wait"), [(1, 1), (20, 20), (60, 60), (60 * 24 * 7, 60)])
+def test_a_thread_that_stays_busy_is_looked_at_ever_later_and_at_last_each_hour(minutes: int, wait: int) -> None:
+    held = forbidden(_FREE._replace(busy_since=_NOW - timedelta(minutes=minutes)))
+    assert held == Held(until=_NOW + timedelta(minutes=wait), reason=Reason.THREAD_BUSY)
+
+
 def test_of_several_holds_the_longest_is_told() -> None:
-    both = _FREE._replace(permitted_from=_NOW + _HOUR, last_sent_at=_NOW, min_gap=2 * _HOUR, thread_busy=True)
+    both = _FREE._replace(permitted_from=_NOW + _HOUR, last_sent_at=_NOW, min_gap=2 * _HOUR, busy_since=_NOW)
     assert forbidden(both) == Held(until=_NOW + 2 * _HOUR, reason=Reason.MINIMUM_GAP)
 
 
@@ -104,7 +110,7 @@ def test_a_hold_always_lies_ahead_and_after_it_the_same_does_not_hold_again(true
     no = forbidden(true)
     if isinstance(no, Held):
         assert no.until > true.now
-        later = true._replace(now=no.until, permitted_from=no.until, expires_at=no.until, thread_busy=False)
+        later = true._replace(now=no.until, permitted_from=no.until, expires_at=no.until, busy_since=None)
         assert forbidden(later) is None
 
 
