@@ -1,6 +1,7 @@
 """The only reader of the environment (and of `.env`): what is set, checked, with every error naming its variable."""
 
 import getpass
+import re
 from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
@@ -19,6 +20,8 @@ from domain.limits import Limits
 
 PREFIX = "FOLLOWUP_"
 HOME = Path(__file__).parent
+# A header's line has at most 998 characters (RFC 5322, 2.1.1), and a URL in it is never folded.
+_LONGEST_PUBLIC_URL = 900
 
 
 class SettingsError(Exception):
@@ -41,6 +44,10 @@ class Settings(BaseSettings):
     send_timeout: timedelta = Field(default=timedelta(seconds=600), gt=timedelta(0), le=timedelta(hours=1))
     sender: str
     event_secret: SecretStr = SecretStr("")
+    # where the HTTP door is reached from outside; with it every mail has a link that unsubscribes (RFC 8058)
+    public_url: str | None = None
+    # answers and bounces come to local+hash@domain, the hash telling what they are about
+    plus_addresses: bool = False
     # mails to one lead in any seven days, mails by one sender on one day (UTC), and from one of them to the next
     lead_weekly_cap: int | None = Field(default=None, ge=1)
     sender_daily_cap: int | None = Field(default=None, ge=1)
@@ -82,6 +89,17 @@ class Settings(BaseSettings):
         if parts.scheme not in {"smtp", "smtp+starttls", "smtps"} or not parts.hostname:
             raise ValueError("must be smtp://host:port, smtp+starttls://user:password@host:587 or smtps://…:465")
         return url
+
+    @field_validator("public_url")
+    @classmethod
+    def _reachable(cls, written: str | None) -> str | None:
+        url = (written or "").rstrip("/")
+        if url and not _is_public(url):
+            raise ValueError(
+                "must be https://host or https://host/path (http:// for this machine alone), in ASCII, of at most"
+                f" {_LONGEST_PUBLIC_URL} characters, without user, query and fragment"
+            )
+        return url or None
 
     @field_validator("sender")
     @classmethod
@@ -136,6 +154,18 @@ def login_name() -> str:
         return getpass.getuser().partition("@")[0] or "unnamed"
     except (KeyError, OSError):  # a container may run as a number that has no name
         return "unnamed"
+
+
+def _is_public(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # raises for one that is none
+    except ValueError:
+        return False
+    own_machine = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    plain = re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~/-]+)?", url)
+    allowed = {"https", "http"} if own_machine else {"https"}
+    return bool(plain and parts.hostname and parts.scheme in allowed and len(url) <= _LONGEST_PUBLIC_URL)
 
 
 def _devstack_defaults() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.discreet import DiscreetInterceptor
+from activities.linking import Links
 from activities.steps import StepActivities
 from connect import UnreachableError, leave, open_temporal
 from providers.choose import open_provider
@@ -36,7 +37,15 @@ _AROUND_A_SEND = timedelta(seconds=90)
 def make_worker(client: Client, engine: AsyncEngine, provider: Provider, settings: Settings) -> Worker:
     """Build the worker of this process."""
     identity = f"worker-{os.getpid()}@{socket.gethostname()}"
-    steps = StepActivities(engine, provider, settings.sender_address, settings.send_timeout, identity, settings.limits)
+    steps = StepActivities(
+        engine,
+        provider,
+        settings.sender_address,
+        settings.send_timeout,
+        identity,
+        settings.limits,
+        Links(settings.public_url, plus_addresses=settings.plus_addresses),
+    )
     return Worker(
         client,
         task_queue=settings.task_queue,

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from activities.calendar import is_holiday
 from activities.drafting import make_draft, parse_sequence, sender_of_thread
 from activities.limiting import Turn, await_turn, count_turn
+from activities.linking import NO_LINKS, Links
 from activities.recording import At, hold, pause, standing, stop
 from activities.settling import settle_sending
-from domain.draft import DraftState
+from domain.draft import DraftKey, DraftState, draft_id
 from domain.instance import InstanceStatus, Reason
 from domain.limits import NO_LIMITS, Limits
 from domain.permission import Circumstances, forbidden
@@ -32,7 +33,12 @@ _BUSY = timedelta(seconds=15)
 
 
 async def claim_step(
-    connection: AsyncConnection, call: DeliverStep, claim: Claim, sender: Address, limits: Limits = NO_LIMITS
+    connection: AsyncConnection,
+    call: DeliverStep,
+    claim: Claim,
+    sender: Address,
+    limits: Limits = NO_LIMITS,
+    links: Links = NO_LINKS,
 ) -> StoredDraft | Recorded:
     """Return the draft when it is ours to send now, else what is true of the step or what forbids it.
 
@@ -55,7 +61,7 @@ async def claim_step(
     no = forbidden(true) or await _await_turn(at, true, sender, limits)
     if no is not None:
         return await _keep(at, facts, no)
-    return await _claim(at, facts, claim, sender)
+    return await _claim(at, facts, claim, sender, links)
 
 
 async def _await_turn(at: At, true: Circumstances, sender: Address, limits: Limits) -> Held | None:
@@ -68,11 +74,13 @@ async def _await_turn(at: At, true: Circumstances, sender: Address, limits: Limi
     return await await_turn(turn, limits)
 
 
-async def _claim(at: At, facts: StepFacts, claim: Claim, sender: Address) -> StoredDraft | Recorded:
+async def _claim(at: At, facts: StepFacts, claim: Claim, sender: Address, links: Links) -> StoredDraft | Recorded:
     draft = facts.draft
     if draft is None:
+        identity = draft_id(DraftKey(at.locked.instance_id, at.step))
+        its_links = await links.of_draft(at.connection, identity, sender.addr_spec)
         try:
-            new = make_draft(at.locked, at.step, sender, facts.references, facts.now)
+            new = make_draft(at.locked, at.step, sender, facts.references, facts.now, its_links)
         except (TemplateError, MessageError):  # its sentence may quote the lead's data, so nobody is told it
             return await pause(at, Paused(reason=Reason.UNRENDERABLE))
         draft = await insert_draft(at.connection, at.locked, at.step, new, at.by)

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.linking import NO_DRAFT_LINKS, DraftLinks
 from domain.draft import DraftKey, draft_id
 from domain.sequence import Sequence
 from domain.thread import in_order
@@ -32,7 +33,14 @@ async def sender_of_thread(
     return read_sender(await first_sent(connection, locked.thread_id))
 
 
-def make_draft(locked: LockedLead, step: int, sender: Address, references: tuple[str, ...], now: datetime) -> NewDraft:
+def make_draft(
+    locked: LockedLead,
+    step: int,
+    sender: Address,
+    references: tuple[str, ...],
+    now: datetime,
+    links: DraftLinks = NO_DRAFT_LINKS,
+) -> NewDraft:
     """Render and freeze the draft of a step; `references` are the messages sent in its thread.
 
     Raises TemplateError or MessageError when the lead's data, changed since the enrolment, no longer give a message.
@@ -49,5 +57,7 @@ def make_draft(locked: LockedLead, step: int, sender: Address, references: tuple
         body=rendered.body,
         date=now,
         thread=Thread(references=in_order((*origin.message_ids, *references)) if origin else references),
+        reply_to=links.reply_to,
+        unsubscribe_url=links.unsubscribe_url,
     )
     return NewDraft(frozen.message_id, sender.addr_spec, subject, frozen.content, frozen.fingerprint)

@@ -14,6 +14,7 @@ from temporalio import activity
 
 from activities.claiming import LEASE, claim_step, hold_for_thread, thread_was_busy
 from activities.discreet import log_place
+from activities.linking import NO_LINKS, Links
 from activities.recording import record
 from activities.settling import FRESH, pause_for, settle
 from activities.signals import signal_pause, signal_resume
@@ -56,6 +57,7 @@ class StepActivities:
         send_timeout: timedelta,
         identity: str,
         limits: Limits = NO_LIMITS,
+        links: Links = NO_LINKS,
     ) -> None:
         self._engine = engine
         self._provider = provider
@@ -63,6 +65,7 @@ class StepActivities:
         self._send_timeout = send_timeout
         self._identity = identity
         self._limits = limits
+        self._links = links
 
     @activity.defn
     async def deliver_step(self, call: DeliverStep) -> StepResult:
@@ -121,7 +124,7 @@ class StepActivities:
     async def _claim(self, call: DeliverStep, claim: Claim) -> StoredDraft | Recorded:
         try:
             return await self._while_up(
-                lambda connection: claim_step(connection, call, claim, self._sender, self._limits)
+                lambda connection: claim_step(connection, call, claim, self._sender, self._limits, self._links)
             )
         except IntegrityError as error:
             if not thread_was_busy(error):
@@ -136,7 +139,8 @@ class StepActivities:
                 return False
             return _uptime() - begun < claim.lease.total_seconds()
 
-        letter = Letter(draft.id, draft.sender, draft.recipient, draft.content)
+        bounces_to = self._links.envelope_sender(draft.id, draft.sender)
+        letter = Letter(draft.id, bounces_to, draft.recipient, draft.content)
         try:
             outcome = await self._provider.send(letter, may_cross)
         except Exception as error:
