@@ -5,7 +5,7 @@ PostgreSQL ever hold a whole table.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, literal_column, select, tuple_
@@ -17,6 +17,7 @@ from store.tables import Draft, Instance, SequenceVersion, Task
 # Written into the statements: a plan made without it would sort the table, and then leave all but a page of it.
 PAGE = 1000
 _PAGE: Any = literal_column(str(PAGE))
+_BEGINNING = ("", datetime.min.replace(tzinfo=UTC), "")
 _SENT: Any = literal_column(f"'{DraftState.SENT}'")
 _SENDING: Any = literal_column(f"'{DraftState.SENDING}'")
 
@@ -63,11 +64,10 @@ async def read_sent(connection: AsyncConnection, workspace: str, after: SentDraf
     columns: tuple[Any, ...] = (*of_draft, Instance.sequence, Instance.version)
     statement = select(*columns).join(Instance, Instance.id == Draft.instance_id)
     statement = statement.where(Draft.state == _SENT, Instance.workspace == workspace)
-    if after is not None:
-        place = tuple_(Draft.thread_id, Draft.sent_at, Draft.id)
-        # said of the index's own columns too: three columns can't lead into an index of two
-        near = tuple_(Draft.thread_id, Draft.sent_at) >= tuple_(*after[:2])
-        statement = statement.where(near, place > tuple_(*after[:3]))
+    last = after[:3] if after else _BEGINNING
+    # said of the index's own columns too: three columns can't lead into an index of two
+    near = tuple_(Draft.thread_id, Draft.sent_at) >= tuple_(*last[:2])
+    statement = statement.where(near, tuple_(Draft.thread_id, Draft.sent_at, Draft.id) > tuple_(*last))
     statement = statement.order_by(Draft.thread_id, Draft.sent_at, Draft.id).limit(_PAGE)
     return [SentDraft(*row) for row in await connection.execute(statement)]
 

@@ -54,7 +54,10 @@ _SKIPPED_BY_WORD = (
         LedgerEntry.subject == "instance",
         LedgerEntry.why.startswith("skipped"),
     )
-    .exists()
+    # a value and not `exists`, for which PostgreSQL may first read the whole ledger into a hash
+    .limit(1)
+    .scalar_subquery()
+    .is_not(None)
 )
 
 

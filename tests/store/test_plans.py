@@ -36,6 +36,7 @@ from store import (
 )
 from store.engine import open_engine
 from tests.scene import a_lead, a_sequence
+from tests.store import reading_all
 from tests.store.million import ONE, lay_down
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -151,6 +152,7 @@ CALLS: dict[str, Call] = {
     ),
     "tasks.close_tasks": lambda connection: tasks.close_tasks(connection, ONE, 1, by="test", why="test"),
 }
+CALLS |= reading_all.CALLS
 # Generic plans that PostgreSQL makes without the values can't use an index whose use depends on a value.
 _NEEDS_ITS_VALUE = {"instances.find_by_prefix"}
 
@@ -222,7 +224,7 @@ async def _scanned(connection: AsyncConnection, explain: str, parameters: Any = 
     return list(_scans((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in reading_all.BY_NATURE])
 async def test_no_query_reads_a_table_from_end_to_end(on_million: AsyncConnection, name: str) -> None:
     statements = await _statements(on_million, CALLS[name])
     assert statements
@@ -230,7 +232,7 @@ async def test_no_query_reads_a_table_from_end_to_end(on_million: AsyncConnectio
         assert await _scanned(on_million, f"EXPLAIN (FORMAT JSON) {statement}", parameters) == [], statement
 
 
-@pytest.mark.parametrize("name", sorted(CALLS.keys() - _NEEDS_ITS_VALUE))
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - _NEEDS_ITS_VALUE - reading_all.BY_NATURE))
 async def test_no_prepared_plan_reads_a_table_from_end_to_end(on_million: AsyncConnection, name: str) -> None:
     """A connection that prepares a statement may keep one plan for all values; one that needs them would be slow."""
     for statement, _ in await _statements(on_million, CALLS[name]):

@@ -1,0 +1,32 @@
+"""How the audit's and the counts' queries are called for their plans, and which of them read all there is by nature."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import audit, counting
+from tests.store.million import ONE
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_IDS = [ONE, "w:s:none"]
+_INSTANCE = audit.AuditedInstance(NOW, ONE, "active", "none", 1, None)
+_SENT = audit.SentDraft(ONE, NOW, f"{ONE}/1/email", ONE, 1, "<m@example.test>", "s", "001")
+
+CALLS: dict[str, Callable[[AsyncConnection], Awaitable[object]]] = {
+    "audit.read_instances": lambda connection: audit.read_instances(connection, "w", None),
+    "audit.read_instances of a later page": lambda connection: audit.read_instances(connection, "w", _INSTANCE),
+    "audit.read_sent": lambda connection: audit.read_sent(connection, "w", None),
+    "audit.read_sent of a later page": lambda connection: audit.read_sent(connection, "w", _SENT),
+    "audit.read_definition": lambda connection: audit.read_definition(connection, "w", "s", "001"),
+    "audit.find_stuck": lambda connection: audit.find_stuck(connection, "w"),
+    "audit.find_doubled_tasks": lambda connection: audit.find_doubled_tasks(connection, _IDS),
+    "audit.find_messages": lambda connection: audit.find_messages(connection, "w", ["<" + "0" * 40]),
+    "counting.count_steps": lambda connection: counting.count_steps(connection, "w"),
+    "counting.count_expected": lambda connection: counting.count_expected(connection, "w"),
+    "counting.count_steps_of": lambda connection: counting.count_steps_of(connection, _IDS),
+    "counting.find_unaccounted": lambda connection: counting.find_unaccounted(connection, _IDS),
+    "counting.find_untold": lambda connection: counting.find_untold(connection, _IDS),
+}
+# The counts are of every row; what is in flight is an index of its own, of few rows, read from end to end.
+BY_NATURE = {"counting.count_steps", "counting.count_expected", "audit.find_stuck"}
