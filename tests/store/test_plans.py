@@ -29,6 +29,7 @@ from store import (
     limits,
     links,
     locks,
+    replies,
     shown,
     stops,
     suppressions,
@@ -118,6 +119,11 @@ CALLS: dict[str, Call] = {
     "chosen.read_running of a lead": lambda connection: chosen.read_running(
         connection, chosen.Choice("w", None, "00001"), None, None, 500
     ),
+    "replies.find_conversation": lambda connection: replies.find_conversation(connection, ONE),
+    "replies.find_said": lambda connection: replies.find_said(connection, ONE),
+    "replies.find_subject": lambda connection: replies.find_subject(connection, f"{ONE[:-1]}1"),
+    "replies.find_uncertain": lambda connection: replies.find_uncertain(connection, ONE),
+    "replies.find_answered": lambda connection: replies.find_answered(connection, "w", "00001"),
     "leads.lock_lead": lambda connection: leads.lock_lead(connection, ONE),
     "leads.save_leads": _enroll,
     "leads.lock_known_lead": lambda connection: leads.lock_known_lead(connection, "w", "00001"),
