@@ -11,6 +11,7 @@ from doors.events import event_door
 from doors.health import Ready, health_door
 from doors.inside import Inside
 from doors.requests import Patience, RefusedError, say
+from doors.unsubscribe import unsubscribe_door
 from intake.event_schema import DescribedApp
 from intake.events import EventDoor
 from intake.listening import listen
@@ -27,10 +28,10 @@ _CONNECTIONS = 20
 def make_app(inside: Inside, ready: Ready, patience: Patience | None = None) -> FastAPI:
     """Build the HTTP application, all of its doors. `ready` names what is missing before anything can be taken."""
     patience = patience or Patience()
-    # no pages of documentation: they would load their scripts from elsewhere
-    app = DescribedApp(title="Follow-ups: app events", docs_url=None, redoc_url=None)
+    # no pages of documentation: they would load their scripts from elsewhere; and nobody who posts follows a redirect
+    app = DescribedApp(title="Follow-ups: app events", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(RefusedError, say)
-    for door in (event_door(inside, patience), health_door(ready, patience)):
+    for door in (event_door(inside, patience), unsubscribe_door(inside, patience), health_door(ready, patience)):
         app.include_router(door)
     return app
 

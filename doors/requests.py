@@ -52,7 +52,8 @@ async def read_body(request: Request, most_bytes: int, patience: Patience) -> by
 
 
 async def _body(request: Request, most_bytes: int) -> bytes:
-    too_large = RefusedError(413, f"the body is larger than {most_bytes} bytes: shorten it", unread=True)
+    sentence = f"the body is larger than {most_bytes} bytes: shorten it"
+    too_large = RefusedError(413, sentence, unread=True, headers=_CLOSED)
     if int(request.headers.get("content-length", 0)) > most_bytes:
         raise too_large
     body = bytearray()
@@ -86,6 +87,5 @@ async def say(_: Request, refused: Exception) -> JSONResponse:
     if not isinstance(refused, RefusedError):
         raise refused
     content = {"problems": list(refused.problems)}
-    if refused.unread:
-        return LingeringResponse(content, refused.status, headers=_CLOSED)
-    return JSONResponse(content, refused.status, headers=refused.headers)
+    kind = LingeringResponse if refused.unread else JSONResponse
+    return kind(content, refused.status, headers=refused.headers)

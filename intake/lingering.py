@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 # Whoever sends more, or slower, may miss the answer.
@@ -12,7 +12,7 @@ _AT_MOST = timedelta(seconds=5)
 _MOST_BYTES = 64 * 1024 * 1024
 
 
-class LingeringResponse(JSONResponse):
+class _Lingering(Response):
     """Closing a connection whose data were not read resets it, and the answer may be lost with it (RFC 9112, 9.6)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # the form of ASGI
@@ -23,6 +23,14 @@ class LingeringResponse(JSONResponse):
             async with asyncio.timeout(_AT_MOST.total_seconds()):
                 await _let_go_by(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class LingeringResponse(_Lingering, JSONResponse):
+    """For programs."""
+
+
+class LingeringPage(_Lingering, HTMLResponse):
+    """For people."""
 
 
 async def _let_go_by(receive: Receive) -> None:
