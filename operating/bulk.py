@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from domain.command import Command, Decision, Pause, Resume
 from domain.instance import InstanceStatus, Reason
 from operating.acting import Answer, act
-from store.chosen import Choice, Place, place_of, read_running
+from store.chosen import END, START, Choice, Place, place_of, read_running
 from store.instances import Listed
 from workflows.details import DECISIONS, USUAL_DECISIONS
 
@@ -85,7 +85,7 @@ def applies(command: Command, one: Listed) -> bool:
 async def count(engine: AsyncEngine, choice: Choice, command: Command) -> Counted:
     """Count the chosen instances that a command is meant for."""
     counted = Counted(0, 0, 0, None)
-    async for one in _read(engine, choice, None):
+    async for one in _read(engine, choice, END):
         meant, paused = applies(command, one), one.status == InstanceStatus.PAUSED
         counted = Counted(
             meant=counted.meant + meant,
@@ -96,8 +96,8 @@ async def count(engine: AsyncEngine, choice: Choice, command: Command) -> Counte
     return counted
 
 
-async def _read(engine: AsyncEngine, choice: Choice, last: Place | None) -> AsyncIterator[Listed]:
-    after: Place | None = None
+async def _read(engine: AsyncEngine, choice: Choice, last: Place) -> AsyncIterator[Listed]:
+    after = START
     while True:
         async with engine.connect() as connection:
             page = await read_running(connection, choice, after, last, _PAGE)

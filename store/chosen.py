@@ -1,6 +1,6 @@
 """Instances chosen by sequence and lead, read a page at a time: however many there are, memory stays flat."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import select, tuple_
@@ -29,13 +29,18 @@ class Place(NamedTuple):
     instance_id: str
 
 
+# Before and behind every instance.
+START = Place(datetime.min.replace(tzinfo=UTC), "")
+END = Place(datetime.max.replace(tzinfo=UTC), "")
+
+
 def place_of(one: Listed) -> Place:
     """Return the place of an instance."""
     return Place(one.enrolled_at, one.instance_id)
 
 
 async def read_running(
-    connection: AsyncConnection, choice: Choice, after: Place | None, last: Place | None, limit: int
+    connection: AsyncConnection, choice: Choice, after: Place, last: Place, limit: int
 ) -> list[Listed]:
     """Read the next of the chosen instances that have not ended: those behind `after`, up to and with `last`."""
     statement = select(*_LISTED).where(Instance.workspace == choice.workspace, Instance.status.not_in(_FINAL))
@@ -44,9 +49,6 @@ async def read_running(
     if choice.lead_id is not None:
         statement = statement.where(Instance.lead_id == choice.lead_id)
     place = tuple_(Instance.enrolled_at, Instance.id)
-    if after is not None:
-        statement = statement.where(place > tuple_(*after))
-    if last is not None:
-        statement = statement.where(place <= tuple_(*last))
+    statement = statement.where(place > tuple_(*after), place <= tuple_(*last))
     statement = statement.order_by(Instance.enrolled_at, Instance.id).limit(limit)
     return [Listed(*row) for row in await connection.execute(statement)]

@@ -114,10 +114,10 @@ CALLS: dict[str, Call] = {
     "instances.find_by_prefix": lambda connection: instances.find_by_prefix(connection, ONE[:-2]),
     "chosen.read_running": lambda connection: chosen.read_running(connection, chosen.Choice("w"), PLACE, PLACE, 500),
     "chosen.read_running of a sequence": lambda connection: chosen.read_running(
-        connection, chosen.Choice("w", "s"), None, PLACE, 500
+        connection, chosen.Choice("w", "s"), chosen.START, PLACE, 500
     ),
     "chosen.read_running of a lead": lambda connection: chosen.read_running(
-        connection, chosen.Choice("w", None, "00001"), None, None, 500
+        connection, chosen.Choice("w", None, "00001"), chosen.START, chosen.END, 500
     ),
     "replies.find_conversation": lambda connection: replies.find_conversation(connection, ONE),
     "replies.find_said": lambda connection: replies.find_said(connection, ONE),
