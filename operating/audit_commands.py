@@ -46,7 +46,7 @@ def audit(
     ] = None,
     table: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", help="Look at an older system's table instead of ours."),
+        typer.Option(metavar="FILE", help="Look at an older system's table, a .csv, instead of ours."),
     ] = None,
     burst: Annotated[
         timedelta,

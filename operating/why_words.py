@@ -1,0 +1,35 @@
+"""What each reason means, as the end of a sentence that says why something was not sent."""
+
+from domain.instance import Reason
+
+BECAUSE: dict[Reason, str] = {
+    Reason.NONE: "no reason is written down",
+    Reason.DRAFT_ALREADY_SENDING: "another attempt of this very message is under way",
+    Reason.NOT_SENT: "the last attempt surely sent nothing, and the next one keeps its distance",
+    Reason.OUTSIDE_WINDOW: "the lead's clock is outside of the sequence's send window",
+    Reason.MINIMUM_GAP: "the last message in the thread is more recent than the sequence's min_gap",
+    Reason.THREAD_BUSY: "another message of the same thread is being sent or is uncertain",
+    Reason.OUT_OF_OFFICE: "an automatic reply said that the lead is away until then",
+    Reason.LEAD_WEEKLY_CAP: "the lead got as many messages this week as one lead may",
+    Reason.SENDER_DAILY_CAP: "the sender has sent as many messages as it may in a day",
+    Reason.SENDER_GAP: "the sender keeps a distance between its messages",
+    Reason.APPROVAL: "a person has to approve the message first",
+    Reason.MANUAL_STEP: "it is a step that a person does",
+    Reason.SEND_OUTCOME_UNKNOWN: "a message may have been sent, and nobody has said whether it was",
+    Reason.REFUSED_MESSAGE: "the provider refused the message for what it is",
+    Reason.REFUSED_CONFIGURATION: "the provider refused our credentials, sender or policy",
+    Reason.EXPIRED: "it fell due longer ago than its expires_after permits",
+    Reason.STEP_FAILED: "delivering failed several times by our own fault",
+    Reason.UNRENDERABLE: "the lead's data no longer fill the template",
+    Reason.EVIDENCE_CONTRADICTS: "what was seen outside contradicts what was decided or recorded",
+    Reason.NOT_ENROLLED: "the tables know no such enrolment",
+    Reason.REFUSED_RECIPIENT: "the provider refused the recipient",
+    Reason.SUPPRESSED: "the address is suppressed",
+    Reason.REPLIED: "the lead replied",
+    Reason.BOOKED: "the lead booked",
+    Reason.UNSUBSCRIBED: "the lead unsubscribed",
+    Reason.BOUNCED: "a message to the lead bounced",
+    Reason.CLOSED: "the app closed the lead",
+    Reason.ANSWERED: "a person of ours wrote to the lead",
+    Reason.OPERATOR: "an operator said so",
+}
