@@ -15,7 +15,7 @@ from connect import UnreachableError, connect_temporal, database_errors, leave, 
 from domain.instance import InstanceStatus
 from intake.file_error import FileError
 from intake.replying import ReplyError
-from operating import acting_commands, audit_commands, reply_commands, stats_commands, why_commands
+from operating import acting_commands, audit_commands, reply_commands, stats_commands, suppress_commands, why_commands
 from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
 from operating.options import AsJson, Which
@@ -108,6 +108,7 @@ app.add_typer(reply_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(why_commands.app)
 app.add_typer(stats_commands.app)
+app.add_typer(suppress_commands.app, name="suppress")
 
 
 async def _with_database(work: Callable[[AsyncEngine, Settings], Awaitable[Any]]) -> Any:

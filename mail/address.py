@@ -1,5 +1,7 @@
 """Which addresses can be written to, and how they go over the wire."""
 
+import re
+
 from email_validator import EmailNotValidError, validate_email
 
 
@@ -27,3 +29,19 @@ def suppressible(address: str) -> str:
         return deliverable(address).lower()
     except ValueError:
         return address.lower()
+
+
+def suppression_entry(written: str) -> str:
+    """Return what a person wrote as the suppression list has it: an address, `@domain`, or a forgotten one's hash.
+
+    Raises ValueError saying what is wrong, never naming the address.
+    """
+    written = written.strip()
+    if re.fullmatch(r"sha256:[0-9a-f]{64}", written):
+        return written
+    if not written.startswith("@"):
+        return deliverable(written).lower()
+    try:
+        return "@" + deliverable(f"x{written}").rpartition("@")[2].lower()
+    except ValueError:
+        raise ValueError("is not a domain: give one such as @example.com") from None

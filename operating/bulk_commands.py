@@ -7,11 +7,10 @@ import sys
 from typing import Annotated, NamedTuple
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from domain.command import Command, Decision, Pause, Resume
 from operating.bulk import Bulk, Counted, Tally, count
+from operating.progress import progress_bar
 from operating.reach import Reach, Reached
 from store.chosen import Choice
 
@@ -61,7 +60,7 @@ async def _tell(at: Reached, choice: Choice, command: Command, note: str, counte
         loop.remove_signal_handler(signal.SIGINT)  # whoever says it twice doesn't wait for answers either
 
     loop.add_signal_handler(signal.SIGINT, stop)
-    with _progress() as progress:
+    with progress_bar() as progress:
         bar = progress.add_task("telling", total=counted.meant)
         bulk = Bulk(at.engine, client, command, note, tally, lambda: progress.advance(bar))
         if counted.last is not None:
@@ -71,12 +70,6 @@ async def _tell(at: Reached, choice: Choice, command: Command, note: str, counte
 
 def _choice(at: Reached, many: Many) -> Choice:
     return Choice(at.workspace, many.sequence, many.lead)
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _confirm(sentence: str, many: Many) -> None:
