@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from devstack.stack import Devstack
 from store.schema import migrate
@@ -56,6 +58,20 @@ async def database_url(stack: Devstack, template_database: str) -> AsyncIterator
     name = f"test_{uuid.uuid4().hex}"
     yield await stack.postgres.create_database(name, template=template_database)
     await stack.postgres.drop_database(name)
+
+
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Gives each process whole files, and one of them all stories of crashes: they are told side by side."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        crashes = "tests/crash/"
+        return crashes if nodeid.startswith(crashes) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)  # it is xdist's, which may be switched off
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Share the suite among processes."""
+    return _ByFile(config, log)
 
 
 def pytest_unconfigure() -> None:

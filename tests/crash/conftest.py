@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from devstack.stack import Devstack
 from tests.crash.post_office import PostOffice
-from tests.crash.side_by_side import SideBySide, story_of
+from tests.crash.side_by_side import SideBySide, Story, story_of
 from tests.crash.world import World
 from tests.scene import open_scene
 
@@ -18,11 +18,15 @@ from tests.scene import open_scene
 _STARTS_AT_ONCE = 3
 
 
-@pytest.fixture(scope="module")
+# They wait longest, so they begin first: for a claim to be overdue, for a lost activity, for a missed heartbeat.
+_LONGEST = ("test_suspended", "test_outages", "test_killed")
+
+
+@pytest.fixture(scope="session")
 async def stories(
     request: pytest.FixtureRequest, stack: Devstack, client: Client, template_database: str
 ) -> AsyncIterator[SideBySide]:
-    """All selected stories of a file, under way."""
+    """All selected stories, under way."""
     turns, copying = asyncio.Semaphore(_STARTS_AT_ONCE), asyncio.Lock()
 
     @asynccontextmanager
@@ -38,8 +42,13 @@ async def stories(
         finally:
             await stack.postgres.drop_database(name)
 
-    of_this_file = [item for item in request.session.items if item.path == request.path]
-    selected = [story for item in of_this_file if (story := story_of(item))]
-    stories = SideBySide(open_world, selected)
+    selected = [story for item in request.session.items if (story := story_of(item))]
+    stories = SideBySide(open_world, sorted(selected, key=_place))
     yield stories
     await stories.stop()
+
+
+def _place(story: Story) -> int:
+    """Say where in the queue a story begins."""
+    file = story.__module__.rpartition(".")[2]
+    return _LONGEST.index(file) if file in _LONGEST else len(_LONGEST)

@@ -1,8 +1,8 @@
 """Slow tests told side by side: most of a crash's time is waiting until Temporal notices, and waits can overlap.
 
-A test marked `@side_by_side` is written as usual, with a `World` of its own. The first of a file that runs starts all
-of that file that were selected; each then waits for its own end, and fails by its own assertions. Not all files at
-once: several processes may share the files among them, and each sees all tests as selected.
+A test marked `@side_by_side` is written as usual, with a `World` of its own. The first of them that runs starts all
+that were selected; each then waits for its own end, and fails by its own assertions. Of several processes that share
+the suite one has them all (tests/conftest.py), for each sees all tests as selected, and would start them again.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ OpenWorld = Callable[[str], AbstractAsyncContextManager[World]]
 
 
 class SideBySide:
-    """The stories of a file, and how each one ended."""
+    """The stories of a session, and how each one ended."""
 
     def __init__(self, open_world: OpenWorld, stories: Iterable[Story]) -> None:
         self._open_world = open_world
