@@ -2,12 +2,19 @@
 
 I8 is a trigger and not a habit: whoever changes a state, a psql session at night included, leaves a row in the ledger,
 and an illegal change is refused with SQLSTATE 23514 (check_violation).
+
+One thing may be taken back: what is known of a person who is to be forgotten. A transaction that has said
+`SET LOCAL followup.forgetting = 'on'` may empty drafts that have ended, of what they say and to whom, and operators'
+words in the ledger; nothing else, so that everything still counts.
 """
 
-from domain.draft import LEGAL_TRANSITIONS
+from domain.draft import LEGAL_TRANSITIONS, DraftState
 from domain.instance import InstanceStatus
 
 _LEGAL = ", ".join(sorted(f"'{before} {after}'" for before, after in LEGAL_TRANSITIONS))
+_ENDED = ", ".join(
+    sorted(f"'{state}'" for state in DraftState if all(before is not state for before, _ in LEGAL_TRANSITIONS))
+)
 _FINAL = ", ".join(f"'{status}'" for status in (InstanceStatus.COMPLETED, InstanceStatus.STOPPED))
 
 FUNCTIONS = {
@@ -18,6 +25,12 @@ BEGIN
     IF (NEW.id, NEW.instance_id, NEW.step, NEW.channel, NEW.thread_id) IS DISTINCT FROM
        (OLD.id, OLD.instance_id, OLD.step, OLD.channel, OLD.thread_id) THEN
       RAISE EXCEPTION 'draft %: its identity never changes', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF current_setting('followup.forgetting', true) = 'on' AND OLD.state IN ({_ENDED}) AND
+       NEW.content = '' AND NEW.subject = '' AND NEW.recipient = '' AND NEW.reply = '' AND
+       to_jsonb(NEW) - ARRAY['content', 'subject', 'recipient', 'reply'] =
+       to_jsonb(OLD) - ARRAY['content', 'subject', 'recipient', 'reply'] THEN
+      RETURN NEW;
     END IF;
     IF NOT (OLD.state = 'awaiting_approval' AND NEW.state = 'awaiting_approval') AND
        (NEW.content, NEW.fingerprint, NEW.message_id, NEW.sender, NEW.recipient, NEW.subject) IS DISTINCT FROM
@@ -67,6 +80,15 @@ BEGIN
   VALUES (NEW.instance_id, NEW.step, 'task', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.who, NEW.why);
   RETURN NEW;
 END $$""",
+    "guard_ledger": """
+CREATE FUNCTION guard_ledger() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('followup.forgetting', true) = 'on' AND OLD.subject = 'note' AND NEW.why = '' AND
+     to_jsonb(NEW) - 'why' = to_jsonb(OLD) - 'why' THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'ledger is kept: UPDATE is not allowed' USING ERRCODE = 'check_violation';
+END $$""",
     "guard_kept": """
 CREATE FUNCTION guard_kept() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -81,7 +103,8 @@ TRIGGERS = {
     " FOR EACH ROW EXECUTE FUNCTION guard_instance()",
     "tasks": "CREATE TRIGGER guard_task AFTER INSERT OR UPDATE ON tasks FOR EACH ROW EXECUTE FUNCTION guard_task()",
     "drafts kept": "CREATE TRIGGER guard_kept BEFORE DELETE OR TRUNCATE ON drafts EXECUTE FUNCTION guard_kept()",
-    "ledger kept": "CREATE TRIGGER guard_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION guard_kept()",
+    "ledger": "CREATE TRIGGER guard_ledger BEFORE UPDATE ON ledger FOR EACH ROW EXECUTE FUNCTION guard_ledger()",
+    "ledger kept": "CREATE TRIGGER guard_kept BEFORE DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION guard_kept()",
     "versions kept": "CREATE TRIGGER guard_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON sequence_versions"
     " EXECUTE FUNCTION guard_kept()",
 }

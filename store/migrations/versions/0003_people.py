@@ -15,6 +15,12 @@ BEGIN
        (OLD.id, OLD.instance_id, OLD.step, OLD.channel, OLD.thread_id) THEN
       RAISE EXCEPTION 'draft %: its identity never changes', OLD.id USING ERRCODE = 'check_violation';
     END IF;
+    IF current_setting('followup.forgetting', true) = 'on' AND OLD.state IN ('discarded', 'done', 'refused', 'sent', 'skipped', 'stopped') AND
+       NEW.content = '' AND NEW.subject = '' AND NEW.recipient = '' AND NEW.reply = '' AND
+       to_jsonb(NEW) - ARRAY['content', 'subject', 'recipient', 'reply'] =
+       to_jsonb(OLD) - ARRAY['content', 'subject', 'recipient', 'reply'] THEN
+      RETURN NEW;
+    END IF;
     IF NOT (OLD.state = 'awaiting_approval' AND NEW.state = 'awaiting_approval') AND
        (NEW.content, NEW.fingerprint, NEW.message_id, NEW.sender, NEW.recipient, NEW.subject) IS DISTINCT FROM
        (OLD.content, OLD.fingerprint, OLD.message_id, OLD.sender, OLD.recipient, OLD.subject) THEN
@@ -39,6 +45,16 @@ BEGIN
   RETURN NEW;
 END $$"""
 
+GUARD_LEDGER = """
+CREATE FUNCTION guard_ledger() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('followup.forgetting', true) = 'on' AND OLD.subject = 'note' AND NEW.why = '' AND
+     to_jsonb(NEW) - 'why' = to_jsonb(OLD) - 'why' THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'ledger is kept: UPDATE is not allowed' USING ERRCODE = 'check_violation';
+END $$"""
+
 STATES = (
     "'awaiting_approval', 'pending', 'sending', 'sent', 'refused', 'unknown', 'skipped', 'stopped', 'discarded', 'done'"
 )
@@ -52,6 +68,7 @@ PEOPLE_DO_TASKS = (
 
 def upgrade() -> None:
     _drafts()
+    _ledger()
     op.execute("ALTER TABLE tasks DROP CONSTRAINT ck_tasks_kind_known")
     op.create_check_constraint(op.f("ck_tasks_kind_known"), "tasks", f"kind IN ({KINDS})")
     op.add_column("tasks", sa.Column("instructions", sa.Text(), server_default="", nullable=False))
@@ -63,6 +80,13 @@ def upgrade() -> None:
     _slots()
     _evidence()
     _link_key()
+
+
+def _ledger() -> None:
+    op.execute(GUARD_LEDGER)
+    op.execute("DROP TRIGGER guard_kept ON ledger")
+    op.execute("CREATE TRIGGER guard_ledger BEFORE UPDATE ON ledger FOR EACH ROW EXECUTE FUNCTION guard_ledger()")
+    op.execute("CREATE TRIGGER guard_kept BEFORE DELETE OR TRUNCATE ON ledger EXECUTE FUNCTION guard_kept()")
 
 
 def _drafts() -> None:
