@@ -10,8 +10,8 @@ PostgreSQL. A run of the suite plays the same games every time; to explore:
 import asyncio
 import os
 import uuid
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.claiming import claim_step
 from activities.recording import record
@@ -82,12 +82,20 @@ class Game:
     engine: AsyncEngine
     instance: str
     claims: list[Played] = field(default_factory=list)
+    seen: Kept | None = None  # since when nothing was done
+
+    @asynccontextmanager
+    async def doing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may change something."""
+        self.seen = None
+        async with self.engine.begin() as connection:
+            yield connection
 
     async def claim(self, step: int, run: str) -> object:
         """Try to claim a step's draft; the clock of a claim that is granted stands still."""
         claim = Claim(uuid.uuid4(), run, f"worker-{run}", timedelta(minutes=1), timedelta(minutes=10))
         call = DeliverStep(instance_id=self.instance, step=step, due_at=datetime.now(UTC))
-        async with self.engine.begin() as connection:
+        async with self.doing() as connection:
             result = await claim_step(connection, call, claim, SENDER)
             if isinstance(result, StoredDraft):
                 await connection.execute(
@@ -103,7 +111,7 @@ class Game:
         played.age = age
         overdue = "now() - interval '1 second'" if age == "overdue" else "overdue_at"
         sql = f"UPDATE drafts SET claimed_at = now() - interval '1 hour', overdue_at = {overdue}"  # noqa: S608  # ours
-        async with self.engine.begin() as connection:
+        async with self.doing() as connection:
             still = "WHERE claim_token = :token AND state IN ('sending', 'unknown')"
             await connection.execute(text(f"{sql} {still}"), {"token": played.claim.token})
 
@@ -121,25 +129,27 @@ class Game:
     async def record(self, step: int, token: str, outcome: Outcome) -> object:
         """Record an answer."""
         call = RecordOutcome(instance_id=self.instance, step=step, token=token, outcome=outcome)
-        async with self.engine.begin() as connection:
+        async with self.doing() as connection:
             return await record(connection, call, "worker")
 
     async def settle(self, step: int, run: str, decision: Decision | None) -> object:
         """Look what became of a step, or decide it."""
         call = SettleStep(instance_id=self.instance, step=step, decision=decision, by="grace" if decision else "")
-        async with self.engine.begin() as connection:
+        async with self.doing() as connection:
             return await settle(connection, call, run, "worker")
 
     async def pause(self, step: int) -> object:
         """Pause as an operator does."""
         call = PauseFollowUp(instance_id=self.instance, step=step, reason=Reason.OPERATOR, by="grace")
-        async with self.engine.begin() as connection:
+        async with self.doing() as connection:
             return await pause_for(connection, call)
 
     async def look(self) -> Kept:
-        """Read what is true now."""
-        async with self.engine.connect() as connection:
-            return await look(connection, self.instance)
+        """Read what is true now; once, until something is done."""
+        if self.seen is None:
+            async with self.engine.connect() as connection:
+                self.seen = await look(connection, self.instance)
+        return self.seen
 
     def check_calls(self) -> None:
         """I2: of each generation at most one claim was granted, and so at most one call crossed."""
