@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
 
+from activities.linking import Links
 from activities.steps import StepActivities
 from domain.draft import DraftState
 from domain.step import DeliverStep, SettleStep, StepDone
@@ -75,6 +76,18 @@ async def test_a_plain_step_takes_two_transactions_of_four_statements(database_u
             assert isinstance(done, StepDone)
             assert done.state is DraftState.SENT
     assert [len(statements) for statements in counted.ended] == [4, 4] * _STEPS
+
+
+async def test_links_cost_no_transaction_and_one_statement_a_worker(database_url: str, engine: AsyncEngine) -> None:
+    instances = await _enrolled(database_url, 3)
+    links = Links("https://follow-ups.example.test", plus_addresses=True)
+    provider = ScriptedProvider()
+    activities = StepActivities(engine, provider, SENDER, timedelta(seconds=600), "worker", links=links)
+    with _counted(engine) as counted:
+        for instance in instances:
+            await ActivityEnvironment().run(activities.deliver_step, _call(instance))
+    assert [len(statements) for statements in counted.ended] == [5, 4, 4, 4, 4, 4]
+    assert len({letter.message.partition(b"/unsubscribe/")[2][:48] for letter in provider.sent}) == 3
 
 
 async def test_a_look_takes_one_transaction_that_writes_nothing(database_url: str, engine: AsyncEngine) -> None:
