@@ -15,7 +15,15 @@ from connect import UnreachableError, connect_temporal, database_errors, leave, 
 from domain.instance import InstanceStatus
 from intake.file_error import FileError
 from intake.replying import ReplyError
-from operating import acting_commands, audit_commands, reply_commands, stats_commands, suppress_commands, why_commands
+from operating import (
+    acting_commands,
+    audit_commands,
+    person_commands,
+    reply_commands,
+    stats_commands,
+    suppress_commands,
+    why_commands,
+)
 from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
 from operating.options import AsJson, Which
@@ -108,6 +116,7 @@ app.add_typer(reply_commands.app)
 app.add_typer(audit_commands.app)
 app.add_typer(why_commands.app)
 app.add_typer(stats_commands.app)
+app.add_typer(person_commands.app)  # export, forget
 app.add_typer(suppress_commands.app, name="suppress")
 
 

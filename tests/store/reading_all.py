@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import audit, counting
+from store import audit, counting, forgetting
 from tests.store.million import ONE
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,6 +26,13 @@ CALLS: dict[str, Callable[[AsyncConnection], Awaitable[object]]] = {
     "counting.count_expected": lambda connection: counting.count_expected(connection, "w"),
     "counting.count_steps_of": lambda connection: counting.count_steps_of(connection, _IDS),
     "counting.find_unaccounted": lambda connection: counting.find_unaccounted(connection, _IDS),
+    "forgetting.read_person": lambda connection: forgetting.read_person(connection, "w", "00001"),
+    "forgetting.find_unended": lambda connection: forgetting.find_unended(connection, "w", "00001"),
+    "forgetting.list_addresses": lambda connection: forgetting.list_addresses(connection, "w", "00001"),
+    "forgetting.suppress_forgotten": lambda connection: forgetting.suppress_forgotten(
+        connection, "w", ["00001@gone.test"], "test"
+    ),
+    "forgetting.erase": lambda connection: forgetting.erase(connection, "w", "none"),
     "counting.find_untold": lambda connection: counting.find_untold(connection, _IDS),
 }
 # The counts are of every row; what is in flight is an index of its own, of few rows, read from end to end.
