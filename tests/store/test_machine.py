@@ -210,6 +210,14 @@ class Machine(RuleBasedStateMachine):
     def decide_what_is_unknown(self, run: str, decision: Decision) -> None:
         self.decide_it(self.unknown[0], run, decision)
 
+    @precondition(lambda self: self.unknown)
+    @rule(run=RUNS, age=st.sampled_from(["as it is", "overdue"]))
+    def say_of_what_is_unknown_that_it_was_not_sent(self, run: str, age: str) -> None:
+        """The one decision after which it is sent again: too early, or when the claim can't act any more."""
+        if age == "overdue":
+            self.do(self.game.grow(self._holder(self.unknown[0]), age))
+        self.decide_it(self.unknown[0], run, Decision.NOT_SENT)
+
     @property
     def unknown(self) -> list[int]:
         return [step for step, draft in self.before.drafts.items() if draft.state == "unknown"]
