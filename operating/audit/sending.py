@@ -13,7 +13,10 @@ _MOST_NAMED = 8
 
 
 class Outbound(NamedTuple):
-    """A message that went out. `wait` is how long its sequence waits before it after an earlier step, where known."""
+    """A message that went out.
+
+    `wait` is how long its sequence waits before it after an earlier step, where known. `by_hand`: a person wrote it.
+    """
 
     thread: str
     instance: str
@@ -21,6 +24,7 @@ class Outbound(NamedTuple):
     at: datetime
     message_id: str
     wait: timedelta | None = None
+    by_hand: bool = False
 
 
 class TaskRow(NamedTuple):
@@ -84,7 +88,9 @@ def _bursts(rows: Sequence[Outbound], burst: timedelta) -> Iterator[list[Outboun
 
 
 def _as_planned(earlier: Outbound, later: Outbound) -> bool:
-    """Say whether the later one waited as its sequence asks, be that as short as it may."""
+    """Say whether the later one waited as its sequence asks, be that as short as it may; a person need not wait."""
+    if later.by_hand and later.instance != earlier.instance:
+        return True
     if later.wait is None or later.instance != earlier.instance or later.step == earlier.step:
         return False
     return later.at - earlier.at + _SLACK >= later.wait

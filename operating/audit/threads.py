@@ -7,7 +7,7 @@ from itertools import groupby
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.sequence import Sequence
+from domain.sequence import REPLY, Sequence
 from operating.audit.sending import Outbound
 from store.audit import SentDraft, read_definition, read_sent
 
@@ -37,11 +37,16 @@ async def sent_threads(engine: AsyncEngine, workspace: str) -> AsyncIterator[lis
 def _outbound(drafts: Iterable[SentDraft], sequences: dict[tuple[str, str], Sequence | None]) -> list[Outbound]:
     return [
         Outbound(
-            one.thread_id, one.instance_id, str(one.step), one.sent_at, one.message_id,
-            _wait(sequences[one.sequence, one.version], one.step),
+            thread=one.thread_id,
+            instance=one.instance_id,
+            step=str(one.step),
+            at=one.sent_at,
+            message_id=one.message_id,
+            wait=_wait(sequences[one.sequence, one.version], one.step),
+            by_hand=one.sequence == REPLY,
         )
         for one in drafts
-    ]  # fmt: skip
+    ]
 
 
 def _wait(sequence: Sequence | None, step: int) -> timedelta | None:

@@ -67,6 +67,12 @@ def test_no_wait_excuses_a_duplicate_or_another_instance() -> None:
     assert found(sent(1, none), sent(2, none, wait=none, instance="j")) == [(Kind.BURST, 2)]
 
 
+def test_a_persons_own_message_is_no_burst_and_an_automatic_one_soon_after_it_is() -> None:
+    automatic, own = sent(1, minutes(0)), sent(1, minutes(1), instance="reply", by_hand=True)
+    assert found(automatic, own) == []
+    assert found(automatic, own, sent(2, minutes(2))) == [(Kind.BURST, 2)]
+
+
 def test_one_message_for_several_steps_is_a_finding_of_the_thread() -> None:
     rows = [sent(1, minutes(0), message_id="<m@x>"), sent(2, minutes(60), message_id="<m@x>")]
     assert found(*rows) == [(Kind.SAME_MESSAGE, 2)]
