@@ -23,7 +23,7 @@ from domain.sequence import REPLY, Window
 from domain.step import DeliverStep, Held, Paused, Recorded, Stopped
 from mail.message import MessageError
 from mail.template import TemplateError
-from store.drafts import Claim, StepFacts, StoredDraft, claim_draft, insert_draft, read_facts
+from store.drafts import Claim, StepFacts, StoredDraft, claim_draft, insert_draft, lock_step
 from store.leads import LockedLead, lock_lead
 
 # Connecting, TLS, AUTH, MAIL, RCPT and DATA take seconds; a claim that needs a minute has lost its process meanwhile.
@@ -44,11 +44,11 @@ async def claim_step(
 
     Safe to run again with the same claim: a commit whose answer was lost is recognised by its token.
     """
-    locked = await lock_lead(connection, call.instance_id)
-    if locked is None:
+    found = await lock_step(connection, call.instance_id, call.step)
+    if found is None:
         return Stopped(reason=Reason.NOT_ENROLLED)
+    locked, facts = found
     at = At(connection, locked, call.step, claim.by)
-    facts = await read_facts(connection, locked, call.step)
     draft = facts.draft
     if draft is not None and draft.claim_token == claim.token and draft.state is DraftState.SENDING:
         return draft

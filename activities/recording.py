@@ -12,9 +12,9 @@ from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
 from domain.schedule import back_off
 from domain.step import Held, Paused, Recorded, RecordOutcome, StepDone, Stopped
 from domain.task import TaskKind
-from store.drafts import StepFacts, StoredDraft, read_facts, record_state, stop_pending
+from store.drafts import StepFacts, StoredDraft, lock_step, record_state, stop_pending
 from store.instances import advance, set_status
-from store.leads import LockedLead, lock_lead
+from store.leads import LockedLead
 from store.ledger import add_note
 from store.suppressions import suppress
 from store.tasks import close_tasks, open_task
@@ -43,11 +43,11 @@ class At(NamedTuple):
 
 async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> Answered:
     """Record what a claim was answered. A claim that no longer holds its draft changes nothing, and that is noted."""
-    locked = await lock_lead(connection, call.instance_id)
-    if locked is None:
+    found = await lock_step(connection, call.instance_id, call.step)
+    if found is None:
         return Answered(Stopped(reason=Reason.NOT_ENROLLED))
+    locked, facts = found
     at = At(connection, locked, call.step, by)
-    facts = await read_facts(connection, locked, call.step)
     draft = facts.draft
     holds = draft is not None and str(draft.claim_token) == call.token
     if draft is None or not holds or draft.state not in _CLAIMED:
@@ -122,10 +122,10 @@ async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:
         why = f"step {at.step} of {at.step} {state}"
         completed = InstanceStatus.COMPLETED
         await set_status(at.connection, at.locked.instance_id, completed, Reason.NONE, by=at.by, why=why)
-        return StepDone(state=state)
+        return StepDone(state=state, steps=at.step)
     due = since + parse_sequence(at.locked.definition).steps[at.step].wait
     await advance(at.connection, at.locked.instance_id, at.step + 1, due, at.by)
-    return StepDone(state=state, next_due_at=due)
+    return StepDone(state=state, next_due_at=due, steps=at.locked.steps)
 
 
 async def pause(at: At, paused: Paused) -> Paused:
@@ -163,7 +163,7 @@ def standing(at: At, facts: StepFacts) -> Recorded:
     if facts.status is InstanceStatus.STOPPED:
         return Stopped(reason=facts.reason)
     if state in _BEHIND or (state is DraftState.REFUSED and facts.status is not InstanceStatus.PAUSED):
-        return StepDone(state=state, next_due_at=_next_due(at, facts))
+        return StepDone(state=state, next_due_at=_next_due(at, facts), steps=at.locked.steps)
     if facts.status is InstanceStatus.PAUSED:
         return Paused(reason=facts.reason, code=draft.code if draft else "")
     return Held(until=facts.until or facts.now, reason=facts.reason)

@@ -10,9 +10,8 @@ from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Unknown
 from domain.step import DecisionRefused, Held, Paused, PauseFollowUp, Ready, Settled, SettleStep, StepDone, Stopped
-from store.drafts import StepFacts, StoredDraft, read_facts, record_state
+from store.drafts import StepFacts, StoredDraft, lock_step, read_facts, record_state
 from store.instances import set_status
-from store.leads import lock_lead
 from store.tasks import close_tasks
 
 # No settlement touches a claim younger than this; so its holder need not ask within it whether it still holds.
@@ -31,11 +30,11 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
 
     `run` is the workflow run that asks: its own attempt is over when it does, another run's may be alive.
     """
-    locked = await lock_lead(connection, call.instance_id)
-    if locked is None:
+    found = await lock_step(connection, call.instance_id, call.step)
+    if found is None:
         return Stopped(reason=Reason.NOT_ENROLLED)
+    locked, facts = found
     at = At(connection, locked, call.step, call.by or by)
-    facts = await read_facts(connection, locked, call.step)
     if facts.draft is not None and facts.draft.state is DraftState.SENDING:
         result = await settle_sending(at, facts, facts.draft, run)
         if isinstance(result, Held) or call.decision is not Decision.STOP:
@@ -122,11 +121,11 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
 
 async def pause_for(connection: AsyncConnection, call: PauseFollowUp) -> Settled:
     """Pause an instance because somebody says so; one that has ended stays as it is."""
-    locked = await lock_lead(connection, call.instance_id)
-    if locked is None:
+    found = await lock_step(connection, call.instance_id, call.step)
+    if found is None:
         return Stopped(reason=Reason.NOT_ENROLLED)
+    locked, facts = found
     at = At(connection, locked, call.step, call.by)
-    facts = await read_facts(connection, locked, call.step)
     if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED, InstanceStatus.PAUSED):
         return standing(at, facts)
     return await pause(at, Paused(reason=call.reason))

@@ -68,11 +68,15 @@ class Ending(_Message):
 
 
 class StepDone(_Message):
-    """The step is behind us: sent, refused or skipped. `next_due_at` is None after the last step."""
+    """The step is behind us: sent, refused or skipped. `next_due_at` is None after the last step.
+
+    `steps` is how many there are by now: an upgrade may have added or removed some. It is for showing alone.
+    """
 
     kind: Literal["done"] = "done"
     state: DraftState
     next_due_at: datetime | None = None
+    steps: int | None = None
 
 
 class Held(_Message):

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import InstanceStatus, Reason
-from store.leads import LockedLead
+from store.leads import LockedLead, lock_lead
 from store.suppressions import covering, in_force
 from store.tables import Draft, Instance, SenderSlot
 
@@ -66,6 +66,7 @@ class StepFacts(NamedTuple):
     references: tuple[str, ...]  # Message-IDs sent in the thread, oldest first
     thread_sender: str | None  # the address that first sent in the thread
     now: datetime
+    version: str = ""  # of the sequence
 
 
 def _facts() -> Select[Any]:
@@ -86,6 +87,7 @@ def _facts() -> Select[Any]:
             Instance.reason,
             Instance.step,
             Instance.until,
+            Instance.version,
             suppressed.label("suppressed"),
             busy.with_only_columns(func.min(other.c.claimed_at)).scalar_subquery().label("busy_since"),
             sent.with_only_columns(func.max(other.c.sent_at)).scalar_subquery().label("last_sent_at"),
@@ -125,7 +127,23 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
         references=tuple(row["references"] or ()),
         thread_sender=row["thread_sender"],
         now=row["now"],
+        version=row["version"],
     )
+
+
+async def lock_step(connection: AsyncConnection, instance_id: str, step: int) -> tuple[LockedLead, StepFacts] | None:
+    """Lock the lead of an instance, and read what is true of a step; None when there is no such instance.
+
+    While the lock was waited for, an upgrade may have moved the instance to another version of its sequence, and what
+    was read with the lock is of the version before.
+    """
+    locked = await lock_lead(connection, instance_id)
+    if locked is None:
+        return None
+    facts = await read_facts(connection, locked, step)
+    if facts.version != locked.version:
+        locked = await lock_lead(connection, instance_id)
+    return None if locked is None else (locked, facts)
 
 
 def _id(locked: LockedLead, step: int) -> str:

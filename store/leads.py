@@ -14,7 +14,10 @@ from store.tables import Instance, Lead, SequenceVersion
 
 
 class LockedLead(NamedTuple):
-    """A lead whose row is locked until the transaction ends, and what never changes of one of its instances."""
+    """A lead whose row is locked until the transaction ends, and one of its instances.
+
+    `definition`, `version` and `steps` change when the instance is upgraded: see `store.drafts.lock_step`.
+    """
 
     workspace: str
     lead: domain.lead.Lead
@@ -25,6 +28,7 @@ class LockedLead(NamedTuple):
     now: datetime
     quiet_until: datetime | None = None  # nothing is sent before
     origin: Origin | None = None  # where its thread began, if not with us
+    version: str = ""
 
 
 _LOCK_LEAD = (
@@ -36,6 +40,7 @@ _LOCK_LEAD = (
         Instance.origin,
         Instance.variables.label("said"),
         SequenceVersion.definition,
+        SequenceVersion.version,
         Lead.email,
         Lead.name,
         Lead.timezone,
@@ -81,6 +86,7 @@ async def lock_lead(connection: AsyncConnection, instance_id: str) -> LockedLead
         now=row.now,
         quiet_until=row.quiet_until,
         origin=Origin.model_construct(**row.origin) if row.origin else None,
+        version=row.version,
     )
 
 

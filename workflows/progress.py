@@ -58,6 +58,8 @@ class Progress:
 
     def _go_on(self, done: StepDone) -> None:
         self.behind.append(done.state)
+        if done.steps is not None:
+            self.follow_up = self.follow_up.model_copy(update={"steps": done.steps})
         if done.next_due_at is None:
             self._become(InstanceStatus.COMPLETED, Reason.NONE)
             return
