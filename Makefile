@@ -13,7 +13,7 @@ BEYOND = $(1:%=--constraint %) $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-pack
 # Two worlds side by side, each with its own servers; a file's tests stay together, for some share what is slow to begin
 TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help run test check format bench chaos lock setup clean
+.PHONY: help run test check format bench chaos mutate lock setup clean
 
 help: ## Say what can be made (the default)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -40,6 +40,9 @@ bench: .venv/run.stamp ## Print how fast follow-ups are delivered here
 
 chaos: .venv/run.stamp ## Break everything at random while follow-ups run, and print what became of them
 	@exec $(BIN)/python -m bench.chaos
+
+mutate: .venv/dev.stamp ## Break each guard in a copy, one at a time, and see its test fail (ARGS=claim: those named so)
+	@exec $(BIN)/python -m bench.mutate $(ARGS)
 
 lock: .venv/dev.stamp ## Write the locks anew after pyproject.toml changed; ARGS=--upgrade takes newer versions
 	$(RESOLVE) $(ARGS) --output-file requirements.lock
