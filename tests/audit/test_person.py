@@ -53,12 +53,13 @@ async def test_a_person_is_exported_whole_and_forgotten_for_good_and_everything_
         assert (exported["lead"]["email"], exported["lead"]["variables"]) == (ADDRESS, {"company": "Widgets"})
         assert all("Hello Grace" in draft["content"] for draft in exported["drafts"])
         assert NOTE in [entry["why"] for entry in exported["ledger"]]
+        await _secrets(scene)
         counted = await assert_counted(scene)
         ran = await followup("forget", "lead-1", "--yes", "--by", "ada", "--json")
         assert (ran.code, ran.said) == (0, "")
         assert json.loads(ran.out) == {"lead_id": "lead-1", "instances": 2, "addresses": 1}
         left = await everything(scene)
-        assert [one for one in (ADDRESS, NOTE, "Widgets", "Hello Grace") if one in left] == ["Hello Grace"]
+        assert [one for one in (ADDRESS, NOTE, "Widgets", "private", "Hello Grace") if one in left] == ["Hello Grace"]
         assert left.count("Hello Grace") == 3  # lead-2's own
         assert await scene.status() == ("completed", "none")
         # one step was held by the pause, and stopped with its follow-up
@@ -66,6 +67,19 @@ async def test_a_person_is_exported_whole_and_forgotten_for_good_and_everything_
         for check in ("audit", "stats"):
             assert (await followup(check)).code == 0, check
         await _again(scene, followup, provider)
+
+
+async def _secrets(scene: Scene) -> None:
+    """What a provider, a manual step, and a thread from elsewhere may say of a person."""
+    async with scene.engine.begin() as connection:
+        for sql in (
+            "UPDATE drafts SET reply = 'private reply' WHERE instance_id = :one",
+            """UPDATE instances SET variables = '{"body": "private text"}', origin = '{"subject": "private subject"}'
+               WHERE id = :one""",
+            """INSERT INTO tasks (instance_id, step, kind, state, instructions, who, why)
+               VALUES (:one, 1, 'manual_step', 'closed', 'private number', 't', 't')""",
+        ):
+            await connection.execute(text(sql), {"one": scene.instance()})
 
 
 async def _again(scene: Scene, followup: Command, provider: ScriptedProvider) -> None:
