@@ -1,5 +1,6 @@
 """The operator's `followup` command: reads the store, acts through workflows. `followup --help` shows examples."""
 
+import asyncio
 import json
 import shutil
 import sys
@@ -11,7 +12,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.service import RPCError
 
-from connect import UnreachableError, connect_temporal, database_errors, leave, open_database, run
+from connect import EXPECTED, UnreachableError, connect_temporal, database_errors, leave, open_database, run
 from domain.instance import InstanceStatus
 from intake.file_error import FileError
 from intake.replying import ReplyError
@@ -30,7 +31,7 @@ from operating.options import AsJson, Which
 from operating.page import print_list, print_story
 from operating.reach import Reach, Reached
 from operating.story import Story, read_story
-from settings import Settings, login_name, read_settings
+from settings import HOME, Settings, login_name, read_sender, read_settings
 from store.instances import Listed, list_instances
 from store.schema import migrate as migrate_schema
 
@@ -52,7 +53,7 @@ def followup(context: typer.Context) -> None:
     * `followup resume no-reply:lead-4 --decision sent --note 'found it in the Sent folder'`
     * `followup pause --sequence no-reply` - all of a sequence at a time; `resume` and `stop` take this too
     """
-    context.obj = Reach(_reached, login_name, _program)
+    context.obj = Reach(_reached, login_name, _program, _look, read_sender, HOME / "sequences")
 
 
 @app.command()
@@ -134,6 +135,16 @@ def _reached(work: Callable[[Reached], Awaitable[Any]]) -> Any:
             raise UnreachableError(f"Temporal does not answer ({error.message}): see that it runs") from None
 
     return _run(lambda: _with_database(within))
+
+
+def _look(work: Callable[[Reached], Awaitable[Any]]) -> Any:
+    async def within(engine: AsyncEngine, settings: Settings) -> Any:
+        return await work(Reached(engine, settings.workspace, settings.task_queue, connect_temporal))
+
+    try:
+        return asyncio.run(_with_database(within))
+    except EXPECTED:
+        return None
 
 
 def _run(work: Callable[[], Any]) -> Any:

@@ -134,6 +134,14 @@ def read_settings() -> Settings:
         raise SettingsError("\n".join(_sentence(problem) for problem in problems)) from None
 
 
+def read_sender() -> str | None:
+    """Read the sender alone, whatever else is not set; None where it is not."""
+    try:
+        return Settings(database_url=SecretStr("postgresql+psycopg://")).sender
+    except ValidationError:
+        return None
+
+
 def temporal_connection() -> dict[str, Any]:
     """Say how Temporal is reached: Temporal's own variables and profiles, else the running devstack, else localhost.
 

@@ -4,6 +4,7 @@ A command takes `context: typer.Context`, asks `reach(context)` for it, and is r
 """
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
@@ -24,12 +25,16 @@ class Reach(NamedTuple):
     """What the process of a command offers.
 
     `run` does a command's work with the database open; what is expected to fail ends the process with lines on stderr
-    and exit code 1. `program` is how this command was called, so that what is shown can be pasted.
+    and exit code 1. `look` does it if the database can be reached, else returns None, and says nothing. `program` is
+    how this command was called, so that what is shown can be pasted. `sender` is the setting, None where it is not set.
     """
 
     run: Callable[[Callable[[Reached], Awaitable[Any]]], Any]
     login_name: Callable[[], str]
     program: Callable[[], str]
+    look: Callable[[Callable[[Reached], Awaitable[Any]]], Any]
+    sender: Callable[[], str | None]
+    sequences: Path  # the folder whose sequences are known by name
 
 
 def reach(context: typer.Context) -> Reach:
