@@ -15,7 +15,7 @@ from mail import headers
 from mail.address import deliverable
 from mail.headers import MessageError
 
-__all__ = ["FrozenMessage", "MessageError", "Thread", "freeze", "read_sender"]
+__all__ = ["FrozenMessage", "MessageError", "Thread", "answering", "freeze", "read_sender"]
 
 
 class Thread(NamedTuple):
@@ -68,7 +68,7 @@ def freeze(
     parts = _Parts(
         sender=from_,
         recipient=_mailbox("To", recipient_name, recipient_address),
-        subject=_answering(subject) if thread.references else subject.strip(" "),
+        subject=answering(subject) if thread.references else subject.strip(" "),
         date=format_datetime(date.astimezone(UTC)),
         message_id=message_id(draft_id, from_.domain),
         references=thread.references,
@@ -98,7 +98,8 @@ def _mailbox(field: str, name: str, address: str) -> Address:
         raise MessageError(f"{field}: {error}") from None
 
 
-def _answering(subject: str) -> str:
+def answering(subject: str) -> str:
+    """Return the subject of an answer: with one `Re:`, however many it had."""
     return "Re: " + re.sub(r"^\s*(?:re:\s*)*", "", subject.strip(" "), flags=re.IGNORECASE)
 
 
