@@ -114,7 +114,7 @@ class OfLead(_Said):
 class Stopped(OfLead):
     """What ended follow-ups of a lead. `email` is the address it happened to, which may no longer be the lead's."""
 
-    email: Annotated[str, AfterValidator(_address)] | None = Field(
+    email: Annotated[str, AfterValidator(_address), Field(json_schema_extra={"format": "email"})] | None = Field(
         default=None, description="The address that bounced, or was unsubscribed: it is suppressed beside the lead's."
     )
 

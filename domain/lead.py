@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
 # What templates see beside a lead's own variables, so no variable may have such a name.
 RESERVED_VARIABLES = ("lead_id", "email", "name", "timezone")
@@ -26,7 +26,10 @@ def _shown_in_temporal(lead_id: str) -> str:
     )
 
 
-LeadId = Annotated[str, AfterValidator(_shown_in_temporal)]
+# said twice, because those who read a description should not learn it from a refusal
+LeadId = Annotated[
+    str, AfterValidator(_shown_in_temporal), WithJsonSchema({"type": "string", "pattern": "^[!-.0-?A-~]{1,100}$"})
+]
 
 
 class Lead(BaseModel):

@@ -51,7 +51,9 @@ def unsubscribe_door(inside: Inside, patience: Patience) -> APIRouter:
             return _refusal(refused)
         return _page("Unsubscribe?", _ASK)
 
-    @router.post("/unsubscribe/{token}", responses=_answers("It is done."), openapi_extra=_operation(post=True))
+    @router.post(
+        "/unsubscribe/{token}", responses=_answers("It is done.", post=True), openapi_extra=_operation(post=True)
+    )
     async def unsubscribe(request: Request) -> HTMLResponse:
         """Unsubscribe the recipient of the message that the link came with; as often as anybody likes."""
         try:
@@ -128,14 +130,10 @@ def _page(
     return kind(page, status, headers=_HEADERS | (headers or {}))
 
 
-def _answers(done: str) -> dict[int | str, dict[str, Any]]:
-    words = {
-        200: done,
-        404: "No message has this link.",
-        408: "The body did not come in time.",
-        413: "The body is too large.",
-        503: "Try again: it was not done, or only its facts are stored.",
-    }
+def _answers(done: str, *, post: bool = False) -> dict[int | str, dict[str, Any]]:
+    words = {200: done, 404: "No message has this link.", 503: "Try again: what was stored by now counts."}
+    if post:
+        words |= {408: "The body did not come in time.", 413: "The body is too large."}
     return {status: {"description": text, "content": {"text/html": {}}} for status, text in words.items()}
 
 
