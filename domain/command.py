@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from domain.instance import Reason
 
 PAUSE, RESUME, STOP = "pause", "resume", "stop"
+APPROVE, REJECT, DONE = "approve", "reject", "done"
 # What the Web UI's dialogs say beside each.
 PAUSE_HELP = 'Send nothing until resumed. Input: none, or {"by": "you"}.'
 RESUME_HELP = (
@@ -16,6 +17,12 @@ RESUME_HELP = (
     "No input on an unknown send means sent. Never write names or addresses here."
 )
 STOP_HELP = 'End this follow-up; nothing more is sent. Input: none, or {"by": "you"}.'
+APPROVE_HELP = (
+    "Send the message that waits for it. Input: the first 8 characters (or more) of its fingerprint, which the page "
+    'tells, as "0123abcd", or {"fingerprint": "0123abcd", "by": "you"}.'
+)
+REJECT_HELP = 'Go on without the step that waits for a person. Input: none, or {"by": "you"}.'
+DONE_HELP = 'The manual step that waits for it was done: go on. Input: none, or {"by": "you"}.'
 
 
 class Decision(StrEnum):
@@ -31,6 +38,17 @@ class Decision(StrEnum):
     NOT_SENT = "not_sent"
     SKIP = "skip"
     STOP = "stop"
+
+
+class Verdict(StrEnum):
+    """What is said of a step that waits for a person.
+
+    APPROVE: this very message may be sent. REJECT: go on without the step. DONE: a manual step was done.
+    """
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    DONE = "done"
 
 
 class _Command(BaseModel):
@@ -67,6 +85,24 @@ class Stop(_Command):
     reason: Reason = Reason.OPERATOR
 
 
+class Approve(_Command):
+    """Send the draft that waits for it, if it is still the one that was seen: `fingerprint` begins its own."""
+
+    fingerprint: str = Field(pattern=r"^[0-9a-f]{8,64}$")
+
+
+class Reject(_Command):
+    """Go on without the step that waits for a person. `step` is what was looked at, as in a resume."""
+
+    step: int | None = None
+
+
+class Done(_Command):
+    """A person did what a manual step asks for. `step` is what was looked at, as in a resume."""
+
+    step: int | None = None
+
+
 def too_early(step: int, accepted_from: datetime) -> str:
     """Say why `not_sent` can't be taken yet: the old claim may still be answered."""
     return (
@@ -75,9 +111,17 @@ def too_early(step: int, accepted_from: datetime) -> str:
     )
 
 
-Command = Pause | Resume | Stop
-_C = TypeVar("_C", Pause, Resume, Stop)
-_FIRST_FIELD: dict[type[Command], str] = {Pause: "reason", Resume: "decision", Stop: "reason"}
+Command = Pause | Resume | Stop | Approve | Reject | Done
+_C = TypeVar("_C", Pause, Resume, Stop, Approve, Reject, Done)
+_FIRST_FIELD: dict[type[Command], str] = {
+    Pause: "reason",
+    Resume: "decision",
+    Stop: "reason",
+    Approve: "fingerprint",
+    Reject: "by",
+    Done: "by",
+}
+_FINGERPRINT = "the first 8 characters or more of the fingerprint that the page tells"
 
 
 def read_command(kind: type[_C], argument: Any) -> _C:
@@ -85,12 +129,16 @@ def read_command(kind: type[_C], argument: Any) -> _C:
 
     Raises ValueError with a sentence for people; what is not understood is never acted upon.
     """
+    if kind is Approve and (argument is None or argument == ""):
+        raise ValueError(f"fingerprint: give {_FINGERPRINT}; nothing was changed")
     if argument is None or argument == "":
-        return kind()
+        return kind.model_validate({})
     given = {_FIRST_FIELD[kind]: argument} if isinstance(argument, str) else argument
     try:
         return kind.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "argument"
+        if field == "fingerprint":
+            raise ValueError(f"fingerprint: must be {_FINGERPRINT}; nothing was changed") from None
         raise ValueError(f"{field}: {first['msg']}; nothing was changed") from None

@@ -107,6 +107,9 @@ class Step(BaseModel):
 
     `wait` counts from the enrolment, later ones from the sending of the step before. `window` overrides the
     sequence's. Later than `expires_after` past the instant it fell due, it is held for a person.
+
+    A manual step (`channel: task`) is done by a person, and `body` tells them how. It has no window. One that
+    `times_out_after` so long is skipped by itself; any other expires.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,6 +122,7 @@ class Step(BaseModel):
     window: Window | None = None
     # A week: what was to be said this week is not what one would say now; a person should look.
     expires_after: Duration = Field(default=timedelta(weeks=1), gt=timedelta(0))
+    times_out_after: Duration | None = Field(default=None, gt=timedelta(0))
 
     @field_validator("subject", "body")
     @classmethod
@@ -128,6 +132,23 @@ class Step(BaseModel):
         if template is not None and re.search("[\x00\ud800-\udfff]", template):
             raise ValueError("contains a NUL or half a character: remove it")
         return template
+
+    @model_validator(mode="after")
+    def _fits_its_channel(self) -> Self:
+        if self.channel is Channel.EMAIL and self.times_out_after is not None:
+            raise ValueError("only a manual step (channel: task) times out: remove times_out_after")
+        if self.channel is Channel.TASK:
+            for field in ("subject", "window"):
+                if getattr(self, field) is not None:
+                    raise ValueError(f"a manual step has no {field}: remove it")
+            if self.approval:
+                raise ValueError("a manual step is done by a person and needs no approval: remove it")
+        return self
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a person may take over it, from when it fell due."""
+        return self.times_out_after or self.expires_after
 
 
 class Sequence(BaseModel):
@@ -165,12 +186,21 @@ class Sequence(BaseModel):
     def _one_thread(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         if not 1 <= len(steps) <= MOST_STEPS:
             raise ValueError(f"there are {len(steps)} steps: give 1 to {MOST_STEPS}")
-        if steps[0].subject is None:
-            raise ValueError("step 1 has no subject: give it one")
-        for order, step in enumerate(steps[1:], start=2):
-            if step.subject is not None:
-                raise ValueError(f"step {order} has a subject, but it answers in the thread of step 1: remove it")
+        first = None
+        for order, step in enumerate(steps, start=1):
+            if step.channel is not Channel.EMAIL:
+                continue
+            if first is None and step.subject is None:
+                raise ValueError(f"step {order} has no subject: give it one")
+            if first is not None and step.subject is not None:
+                raise ValueError(f"step {order} has a subject, but it answers in the thread of step {first}: remove it")
+            first = first or order
         return steps
+
+    @property
+    def opening(self) -> int | None:
+        """The order of the first e-mail step, whose subject is the thread's; None where all steps are manual."""
+        return next((order for order, step in enumerate(self.steps, start=1) if step.channel is Channel.EMAIL), None)
 
     @cached_property
     def version(self) -> str:
@@ -187,8 +217,9 @@ class Sequence(BaseModel):
         return self.steps[order - 1]
 
     def window_of(self, order: int) -> Window | None:
-        """Return the window a step keeps to: its own, else the sequence's, else none."""
-        return self.step(order).window or self.window
+        """Return the window a step keeps to: its own, else the sequence's, else none; a manual step keeps to none."""
+        step = self.step(order)
+        return None if step.channel is Channel.TASK else step.window or self.window
 
     def stops_on(self, kind: StopKind) -> bool:
         """Say whether a stop of this kind ends a follow-up of this sequence."""

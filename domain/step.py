@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.command import Decision
+from domain.command import Decision, Verdict
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Outcome
@@ -36,7 +36,8 @@ class SettleStep(_Message):
 
     instance_id: str
     step: int
-    decision: Decision | None = None
+    decision: Decision | Verdict | None = None
+    fingerprint: str = ""  # how that of an approved message begins
     reason: Reason = Reason.OPERATOR  # of a stop
     asked_pause_only: bool = False  # the decision takes back a pause that was asked for, and is void on any other
     by: str = ""
@@ -96,6 +97,20 @@ class Paused(_Message):
     not_sent_from: datetime | None = None
 
 
+class Awaiting(_Message):
+    """A person has to approve the draft or to do the step; at `look_at` it is to be looked at again.
+
+    `expires_at`: then it is paused, or a manual step is skipped that may time out. `overdue`: a person was reminded.
+    """
+
+    kind: Literal["awaiting"] = "awaiting"
+    reason: Reason
+    fingerprint: str
+    look_at: datetime
+    expires_at: datetime
+    overdue: bool = False
+
+
 class Stopped(_Message):
     """The follow-up has ended early."""
 
@@ -124,6 +139,8 @@ class DecisionRefused(_Message):
     sentence: str
 
 
-StepResult = Annotated[StepDone | Held | Paused | Stopped | Unrecorded, Field(discriminator="kind")]
-Recorded = Annotated[StepDone | Held | Paused | Stopped, Field(discriminator="kind")]
-Settled = Annotated[StepDone | Held | Paused | Stopped | Ready | DecisionRefused, Field(discriminator="kind")]
+StepResult = Annotated[StepDone | Held | Paused | Awaiting | Stopped | Unrecorded, Field(discriminator="kind")]
+Recorded = Annotated[StepDone | Held | Paused | Awaiting | Stopped, Field(discriminator="kind")]
+Settled = Annotated[
+    StepDone | Held | Paused | Awaiting | Stopped | Ready | DecisionRefused, Field(discriminator="kind")
+]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from jinja2 import StrictUndefined, Template, TemplateRuntimeError, TemplateSyntaxError, UndefinedError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from domain.draft import Channel
 from domain.lead import Lead
 from domain.sequence import LONGEST_BODY, LONGEST_SUBJECT, Sequence
 
@@ -97,7 +98,7 @@ def render(template: str, variables: Mapping[str, str]) -> str:
 
 
 def render_step(sequence: Sequence, order: int, lead: Lead) -> Rendered:
-    """Render a step for a lead; a later step has the first one's subject.
+    """Render a step for a lead; a later step has the subject of the first that is an e-mail, a manual step none.
 
     Raises TemplateError naming step and field.
     """
@@ -109,10 +110,12 @@ def render_step(sequence: Sequence, order: int, lead: Lead) -> Rendered:
         # no name is a missing variable: better an error, or a default, than "Hello ,"
         **({"name": lead.name} if lead.name.strip() else {}),
     }
-    subject = _field(1, "subject", sequence.step(1).subject or "", variables).strip()
-    body = _field(order, "body", sequence.step(order).body, variables)
+    step, opening, subject = sequence.step(order), sequence.opening, ""
+    if step.channel is Channel.EMAIL and opening is not None:
+        subject = _field(opening, "subject", sequence.step(opening).subject or "", variables).strip()
+    body = _field(order, "body", step.body, variables)
     if problem := _unfit_for_a_subject(subject):
-        raise TemplateError(f"step 1, subject: {problem}")
+        raise TemplateError(f"step {opening}, subject: {problem}")
     return Rendered(subject, body)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.command import Decision, Pause, Resume, Stop, read_command
+from domain.command import Approve, Decision, Done, Pause, Reject, Resume, Stop, read_command
 from domain.instance import Reason
 
 
@@ -42,6 +42,24 @@ def test_what_is_unclear_is_refused_with_a_sentence(typed: Any, sentence: str) -
     with pytest.raises(ValueError, match=r"; nothing was changed$") as refused:
         read_command(Resume, typed)
     assert str(refused.value) == sentence
+
+
+def test_an_approval_names_what_was_seen_by_8_characters_or_more() -> None:
+    for typed in ("0123abcd", {"fingerprint": "0123abcd"}, "0123abcd" * 8):
+        assert read_command(Approve, typed).fingerprint.startswith("0123abcd")
+    assert read_command(Approve, {"fingerprint": "0123abcd", "by": "ada"}).by == "ada"
+
+
+@pytest.mark.parametrize("typed", [None, "", {}, "yes", "0123ABCD", "0123abc", "0" * 65, {"by": "ada"}])
+def test_an_approval_of_nothing_in_particular_is_refused(typed: Any) -> None:
+    with pytest.raises(ValueError, match="the first 8 characters or more of the fingerprint that the page tells; noth"):
+        read_command(Approve, typed)
+
+
+@pytest.mark.parametrize("kind", [Reject, Done])
+def test_a_bare_word_with_reject_or_done_is_who_says_it(kind: Any) -> None:
+    assert read_command(kind, None) == kind()
+    assert read_command(kind, "ada") == kind(by="ada")
 
 
 @pytest.mark.parametrize("by", ["a\x00b", "a\nb", "a\x7fb"])

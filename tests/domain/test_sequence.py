@@ -119,6 +119,30 @@ def test_the_first_step_has_the_subject_and_no_other() -> None:
     assert "step 2 has a subject" in problem(steps=[FIRST, FIRST])
 
 
+OFFICE = {"days": "mon-fri", "from": "09:00", "to": "17:00"}
+CALL = {"wait": "1d", "channel": "task", "body": "Call {{ name }}"}
+
+
+def test_the_first_e_mail_has_the_subject_wherever_it_stands_and_a_sequence_may_have_none() -> None:
+    assert sequence(steps=[CALL, FIRST, CALL, NEXT]).opening == 2
+    assert sequence(steps=[CALL]).opening is None
+    assert "step 2 has no subject" in problem(steps=[CALL, NEXT])
+    assert "step 3 has a subject, but it answers in the thread of step 2" in problem(steps=[CALL, FIRST, FIRST])
+
+
+def test_a_manual_step_has_nothing_that_only_a_mail_has() -> None:
+    assert "a manual step has no subject" in problem(steps=[CALL | {"subject": "x"}])
+    assert "a manual step has no window" in problem(steps=[CALL | {"window": OFFICE}])
+    assert "needs no approval" in problem(steps=[CALL | {"approval": True}])
+    assert sequence(window=OFFICE, steps=[CALL]).window_of(1) is None
+
+
+def test_only_a_manual_step_times_out_and_any_other_expires() -> None:
+    assert "only a manual step" in problem(steps=[FIRST | {"times_out_after": "1d"}])
+    assert sequence(steps=[CALL | {"times_out_after": "3d"}]).step(1).patience == timedelta(days=3)
+    assert sequence(steps=[CALL | {"expires_after": "2d"}]).step(1).patience == timedelta(days=2)
+
+
 def test_a_sequence_has_1_to_50_steps() -> None:
     assert len(sequence(steps=[FIRST, *[NEXT] * 49]).steps) == 50
     assert "give 1 to 50" in problem(steps=[FIRST, *[NEXT] * 50])
