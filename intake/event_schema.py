@@ -15,6 +15,7 @@ _DATA: dict[EventType, dict[str, Any]] = {
         "variables": {"company": "Example Ltd"},
     },
     EventType.REPLIED: {"lead_id": "lead-7", "auto": True, "until": "2026-02-09"},
+    EventType.BOUNCED: {"lead_id": "lead-7", "email": "grace@example.com"},
     EventType.UPDATED: {"lead_id": "lead-7", "timezone": "Europe/London"},
 }
 EXAMPLES: dict[EventType, dict[str, Any]] = {

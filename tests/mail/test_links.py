@@ -79,6 +79,7 @@ def test_both_headers_stand_whole_on_their_lines_however_long_the_url_is_and_no_
     [
         "https://x.test/>,<http://e.test",
         "https://x.test/\r\nBcc: e@x.test",
+        "https://x.test/a,b",
         "https://x.test/ü",
         "mailto:x@y.test",
         "https://x.test/?a=?utf-8?q?",
