@@ -1,5 +1,7 @@
 """A worker is killed (SIGKILL) at each place, and the next one comes: what was received, what is known, how it ends."""
 
+from datetime import timedelta
+
 from tests.counted import assert_counted
 from tests.crash.points import (
     after_the_claim,
@@ -14,12 +16,12 @@ from tests.crash.world import World, eventually
 
 UNKNOWN = ["pending", "sending", "unknown"]
 # A claim is overdue twice this after it was made, so that `not_sent` is accepted as soon as the death is noticed.
-SHORT = "10"
+SHORT = timedelta(seconds=10)
 
 
 async def _becomes_unknown(world: World, received: dict[int, int]) -> None:
     """The next worker finds a claim whose process is gone: a person is asked, and nothing is sent."""
-    await world.worker(FOLLOWUP_SEND_TIMEOUT=SHORT)
+    await world.next_worker(SHORT)
     await world.status("paused", "send_outcome_unknown")
     assert await world.transitions() == UNKNOWN
     assert await world.open_tasks() == ["settle_outcome"]
@@ -48,14 +50,14 @@ async def test_killed_before_the_claim_the_step_is_sent_by_the_next_worker(world
     async with before_the_claim(world) as worker:
         await worker.killed()
     assert await world.received() == {}
-    await world.worker()
+    await world.next_worker()
     await _completes(world)
     assert await world.transitions() == ["pending", "sending", "sent"]
 
 
 @side_by_side
 async def test_killed_after_the_claim_the_send_is_unknown_until_an_operator_says_not_sent(world: World) -> None:
-    async with after_the_claim(world, FOLLOWUP_SEND_TIMEOUT=SHORT) as worker:
+    async with after_the_claim(world, FOLLOWUP_SEND_TIMEOUT=str(SHORT.seconds)) as worker:
         await worker.killed()
     await world.office.all_left()
     await _becomes_unknown(world, received={})
@@ -66,7 +68,7 @@ async def test_killed_after_the_claim_the_send_is_unknown_until_an_operator_says
 
 @side_by_side
 async def test_killed_during_the_body_the_send_is_unknown_until_an_operator_says_not_sent(world: World) -> None:
-    async with during_the_body(world, FOLLOWUP_SEND_TIMEOUT=SHORT) as worker:
+    async with during_the_body(world, FOLLOWUP_SEND_TIMEOUT=str(SHORT.seconds)) as worker:
         await worker.killed()
     await world.office.all_left()
     await _becomes_unknown(world, received={})
@@ -110,6 +112,6 @@ async def test_killed_with_an_unknown_send_a_plain_resume_sends_nothing_again(wo
 async def test_killed_after_the_record_the_follow_up_goes_on_by_itself(world: World) -> None:
     async with after_the_record(world) as worker:
         await worker.killed()
-    await world.worker()
+    await world.next_worker()
     await _completes(world)
     assert await world.transitions() == ["pending", "sending", "sent"]

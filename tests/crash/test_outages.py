@@ -48,7 +48,7 @@ async def test_an_answer_that_postgresql_and_then_the_worker_lost_is_recorded_by
         await eventually(lambda: _pending_activities(own), ["record_outcome"])
         await worker.killed()
         await bring_back(postgres, own)
-        await own.worker()
+        await own.next_worker()
         await _completed(own)
 
 

@@ -21,13 +21,17 @@ async def _age_of_claim(world: World, seconds: int) -> None:
     await eventually(older, wanted=True)
 
 
-async def _completed(world: World, *workers: WorkerProcess) -> None:
-    """All that any worker ever wrote to the post office has been read, and each message was in it once."""
+async def _leaves(world: World, worker: WorkerProcess) -> None:
+    """The worker ends as it should; all that any worker ever wrote to the post office has been read by then."""
+    worker.signal(signal.SIGTERM)
+    assert await worker.exit_code() == 0, worker.lines
+    await world.all_left()
+
+
+async def _completed(world: World, worker: WorkerProcess) -> None:
+    """The follow-up has come to its end, and each message was received once."""
     assert (await world.end()).status == "completed"
-    for worker in workers:
-        worker.signal(signal.SIGTERM)
-        assert await worker.exit_code() == 0, worker.lines
-    await world.office.all_left()
+    await _leaves(world, worker)
     assert await world.received() == {1: 1, 2: 1}
     assert (await assert_counted(world.scene))["sent"] == 2
 
@@ -38,17 +42,14 @@ async def test_a_woken_claim_that_was_settled_as_sent_writes_no_message(world: W
     async with during_the_body(world, TEMPORAL_ADDRESS=relay.address) as sleeper:
         await sleeper.suspended()
         await relay.cut()  # else Temporal would go on handing tasks to polls nobody reads
-        awake = await world.worker()
+        await world.next_worker()
         await world.status("paused", "send_outcome_unknown")
         assert await world.resume("sent") == "step 2 of 2: active"
         await world.states("sent", "sent")
         sleeper.signal(signal.SIGCONT)
     await sleeper.said("not_sent claim-expired")
     assert (await world.end()).status == "completed"
-    for worker in (sleeper, awake):
-        worker.signal(signal.SIGTERM)
-        assert await worker.exit_code() == 0, worker.lines
-    await world.office.all_left()
+    await _leaves(world, sleeper)
     assert await world.received() == {2: 1}, "the operator took step 1 for sent: nothing may send it now"
     assert (await assert_counted(world.scene))["sent"] == 2
 
@@ -62,7 +63,7 @@ async def test_a_woken_claim_that_was_settled_as_not_sent_neither_sends_nor_touc
     async with during_the_body(world, TEMPORAL_ADDRESS=relay.address, FOLLOWUP_SEND_TIMEOUT="32") as sleeper:
         await sleeper.suspended()
         await relay.cut()
-        awake = await world.worker()
+        await world.next_worker()
         await world.status("paused", "send_outcome_unknown")
         overdue = (await world.scene.rows("SELECT overdue_at FROM drafts"))[0].overdue_at
         await _not_sent_is_refused_before(world, f"not_sent is accepted from {overdue:%Y-%m-%d %H:%M:%S} UTC")
@@ -75,7 +76,7 @@ async def test_a_woken_claim_that_was_settled_as_not_sent_neither_sends_nor_touc
         await eventually(lambda: _late_answers(world), wanted=1)
         assert await world.scene.states() == ["sending"], "the next claim is not the woken one's to release"
         reply.go.set()
-    await _completed(world, sleeper, awake)
+    await _completed(world, sleeper)
 
 
 async def _not_sent_is_refused_before(world: World, sentence: str) -> None:

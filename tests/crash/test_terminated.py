@@ -25,7 +25,7 @@ async def _drains(world: World, point: Callable[..., Any], how: signal.Signals =
     assert await world.transitions() == ["pending", "sending", "sent"]
     assert await world.received() == {1: 1}
     assert (await assert_counted(world.scene))["sent"] == 1
-    await world.worker()
+    await world.next_worker()
     assert (await world.end()).status == "completed"
     assert await world.received() == {1: 1, 2: 1}
     assert (await assert_counted(world.scene))["sent"] == 2

@@ -12,6 +12,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from domain.sequence import Sequence
 from domain.step import Ending
+from providers.choose import open_provider
 from tests.crash.post_office import PostOffice
 from tests.crash.process import PATIENCE, WorkerProcess
 from tests.crash.relay import Relay
@@ -50,6 +51,7 @@ class World:
         self.temporal = temporal  # host:port
         self.open = AsyncExitStack()  # ends with the story
         self.turns = turns
+        self._here = AsyncExitStack()
 
     async def enroll(self, sequence: Sequence = TWO_STEPS) -> None:
         """Enrol the lead; what it may need for long letters is among its variables."""
@@ -70,6 +72,18 @@ class World:
         await worker.start({**self._settings(), **settings})
         self.open.push_async_callback(worker.end)
         return worker
+
+    async def next_worker(self, send_timeout: timedelta = timedelta(minutes=10)) -> None:
+        """Run one more worker, in this process: a tenth of the cost, where no more of it is asked than its work."""
+        provider = open_provider("smtp", self.office.url, send_timeout)
+        self._here.push_async_callback(provider.close)
+        self.open.push_async_callback(self._here.aclose)
+        await self._here.enter_async_context(self.scene.worker(provider, send_timeout=send_timeout))
+
+    async def all_left(self) -> None:
+        """End the workers of this process and wait for the others' leave: what any ever wrote has been read then."""
+        await self._here.aclose()
+        await self.office.all_left()
 
     def _settings(self) -> dict[str, str]:
         return {
