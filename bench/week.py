@@ -171,6 +171,7 @@ def main() -> int:
         sys.stderr.writelines(f"week: {sentence}\n" for sentence in wrong)
         return 1
     if folder is not None:
+        (folder / "pictures").mkdir(parents=True, exist_ok=True)
         (folder / "week.md").write_text(page(mails))
         (folder / "pictures" / "week.svg").write_text(picture(mails))
     sys.stdout.write(f"{table(mails)}\n{len(mails)} mails, each in its window, in {time.monotonic() - began:.0f} s\n")
