@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.calendar import is_holiday
 from activities.drafting import make_draft, parse_sequence, sender_of_thread
+from activities.evidence import contradicted
 from activities.limiting import Turn, await_turn, count_turn
 from activities.linking import NO_LINKS, Links
 from activities.recording import At, hold, pause, standing, stop
@@ -58,7 +59,7 @@ async def claim_step(
         return standing(at, facts)
     sender = await sender_of_thread(connection, locked, facts, sender)
     true = _circumstances(call, locked, facts)
-    no = forbidden(true) or await _await_turn(at, true, sender, limits)
+    no = forbidden(true) or await contradicted(at, draft) or await _await_turn(at, true, sender, limits)
     if no is not None:
         return await _keep(at, facts, no)
     return await _claim(at, facts, claim, sender, links)

@@ -13,6 +13,7 @@ from domain.schedule import back_off
 from domain.step import Held, Paused, Recorded, RecordOutcome, StepDone, Stopped
 from domain.task import TaskKind
 from store.drafts import StepFacts, StoredDraft, lock_step, record_state, stop_pending
+from store.evidence import Seen, find_evidence
 from store.instances import advance, set_status
 from store.leads import LockedLead
 from store.ledger import add_note
@@ -20,7 +21,7 @@ from store.suppressions import suppress
 from store.tasks import close_tasks, open_task
 
 _CLAIMED = (DraftState.SENDING, DraftState.UNKNOWN)
-_BEHIND = (DraftState.SENT, DraftState.SKIPPED, DraftState.DISCARDED)
+_BEHIND = (DraftState.SENT, DraftState.DONE, DraftState.SKIPPED, DraftState.DISCARDED)
 # What an answer that was recorded already has made of its draft; an unknown one contradicts nothing.
 _SAID_BY = {"sent": DraftState.SENT, "refused": DraftState.REFUSED, "not_sent": DraftState.PENDING}
 
@@ -74,7 +75,7 @@ async def _apply(at: At, draft: StoredDraft, outcome: Outcome, facts: StepFacts)
                 at, Held(until=facts.now + back_off(draft.generation), reason=Reason.NOT_SENT), outcome.code
             )
         case Unknown():
-            return await mark_unknown(at, draft, outcome)
+            return await mark_unknown(at, draft, outcome, facts)
         case _:
             assert_never(outcome)
 
@@ -101,14 +102,32 @@ async def _move(at: At, draft: StoredDraft, to: DraftState, outcome: Outcome, wh
         await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=f"the claim's own answer: {why}")
 
 
-async def mark_unknown(at: At, draft: StoredDraft, outcome: Unknown) -> Paused:
-    """I3: keep the draft as it is until somebody knows, and ask a person."""
+async def mark_unknown(at: At, draft: StoredDraft, outcome: Unknown, facts: StepFacts) -> Paused | StepDone | Stopped:
+    """I3: keep the draft as it is until somebody knows, and ask a person; unless its message was seen meanwhile."""
     why = f"may have been sent: {outcome.code}"
     if draft.state is not DraftState.UNKNOWN:
         code, reply = outcome.code, outcome.reply
         await record_state(at.connection, draft, DraftState.UNKNOWN, by=at.by, why=why, code=code, reply=reply)
+        draft = draft._replace(state=DraftState.UNKNOWN, code=code, reply=reply)
+    if seen := await find_evidence(at.connection, draft.id):
+        return await settle_as_seen(at, draft, seen[0], facts)
     await open_task(at.connection, at.locked.instance_id, at.step, TaskKind.SETTLE_OUTCOME, by=at.by, why=why)
     return await pause(at, unknown_pause(draft, outcome.code))
+
+
+async def settle_as_seen(at: At, draft: StoredDraft, seen: Seen, facts: StepFacts) -> StepDone | Stopped:
+    """Its message was seen outside, so the draft that was unknown was sent. What has been stopped stays so."""
+    why = why_seen(seen)
+    await record_state(at.connection, draft, DraftState.SENT, by=at.by, why=why)
+    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
+    if facts.status is InstanceStatus.STOPPED:
+        return await stop(at, facts.reason)
+    return await go_on(at, DraftState.SENT, facts.now)
+
+
+def why_seen(seen: Seen) -> str:
+    """Say what settled a draft."""
+    return f"its message was seen: {seen.kind}, {seen.source}"
 
 
 def unknown_pause(draft: StoredDraft, code: str) -> Paused:

@@ -4,12 +4,24 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.approving import come_too_late, decide
 from activities.recording import At, go_on, mark_unknown, pause, standing, stop
-from domain.command import Decision, too_early
+from domain.command import Decision, Verdict, too_early
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Unknown
-from domain.step import DecisionRefused, Held, Paused, PauseFollowUp, Ready, Settled, SettleStep, StepDone, Stopped
+from domain.step import (
+    DecisionRefused,
+    Held,
+    Paused,
+    PauseFollowUp,
+    Ready,
+    Recorded,
+    Settled,
+    SettleStep,
+    StepDone,
+    Stopped,
+)
 from store.drafts import StepFacts, StoredDraft, lock_step, read_facts, record_state
 from store.instances import set_status
 from store.tasks import close_tasks
@@ -42,13 +54,25 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
         facts = await read_facts(connection, locked, call.step)
     if call.asked_pause_only and not _pause_was_asked_for(facts):
         call = call.model_copy(update={"decision": None})
+    if isinstance(call.decision, Verdict):
+        return await _judge(at, facts, call, call.decision)
     if facts.draft is not None and facts.draft.state is DraftState.UNKNOWN:
         return await _settle_unknown(at, facts, facts.draft, call)
     if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
         return standing(at, facts)
     if call.decision is Decision.STOP:
         return await stop(at, call.reason)
+    if facts.draft is not None and facts.draft.awaits_a_person:
+        return await decide(at, facts, facts.draft, call)
     return await _settle_still(at, facts, call.decision)
+
+
+async def _judge(at: At, facts: StepFacts, call: SettleStep, verdict: Verdict) -> Settled:
+    if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
+        return standing(at, facts)
+    if facts.draft is not None and facts.draft.awaits_a_person:
+        return await decide(at, facts, facts.draft, call)
+    return await come_too_late(at, facts, verdict)
 
 
 def _pause_was_asked_for(facts: StepFacts) -> bool:
@@ -56,14 +80,14 @@ def _pause_was_asked_for(facts: StepFacts) -> bool:
     return (facts.status, facts.reason) == (InstanceStatus.PAUSED, Reason.OPERATOR) and not unknown
 
 
-async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str) -> Held | Paused:
+async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str) -> Recorded:
     """A claim holds the draft. Whose process may still act is left alone; whose is gone becomes unknown."""
     if draft.claimed_at is None or draft.overdue_at is None:
         raise RuntimeError(f"draft {draft.id} is sending without a claim")
     give_up = draft.claimed_at + FRESH if draft.claim_run == run else draft.overdue_at
     if facts.now < give_up:
         return Held(until=min(give_up, facts.now + _LOOK_AGAIN), reason=Reason.DRAFT_ALREADY_SENDING)
-    return await mark_unknown(at, draft, Unknown(code="worker-lost"))
+    return await mark_unknown(at, draft, Unknown(code="worker-lost"), facts)
 
 
 async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> Settled:

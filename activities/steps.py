@@ -117,7 +117,7 @@ class StepActivities:
         except Exception as error:  # I9: whatever kept it from being recorded, the answer is not lost with it
             log_place(f"{claimed.id}: {outcome.kind} {outcome.code} is recorded later", error)
             return Unrecorded(token=told.token, outcome=without_reply(outcome))
-        if isinstance(outcome, Unknown):
+        if isinstance(outcome, Unknown) and isinstance(result, Paused):
             await signal_pause(self._identity)
         return result
 
