@@ -13,9 +13,10 @@ from domain.sequence import LONGEST_BODY, REPLY, EnrolRule, Sequence, Step
 from domain.thread import Origin
 from intake.enrolment import enrolment_problem
 from store.drafts import find_thread, read_facts, stop_pending
-from store.instances import Enrolment, enroll, save_sequence, set_status
+from store.instances import Enrolment, enroll, set_status
 from store.leads import lock_lead
 from store.replies import find_conversation, find_said, find_subject
+from store.sequences import save_sequence
 from store.stops import find_running
 
 _SUBJECT, _BODY = "reply_subject", "reply_body"

@@ -14,9 +14,10 @@ from domain.lead import Lead
 from domain.sequence import StopKind
 from domain.thread import Origin
 from store.drafts import find_thread
-from store.instances import Enrolled, Enrolment, enroll, find_enrolled, find_others, save_sequence, set_status
+from store.instances import Enrolled, Enrolment, enroll, find_enrolled, find_others, set_status
 from store.leads import save_leads
 from store.locks import lock_leads
+from store.sequences import save_sequence
 from store.stops import RecordedStop, find_stops
 from store.suppressions import suppress
 

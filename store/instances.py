@@ -79,14 +79,6 @@ class Enrolled(NamedTuple):
     status: InstanceStatus
 
 
-async def save_sequence(connection: AsyncConnection, workspace: str, sequence: FollowUpSequence) -> None:
-    """Store a sequence version; the same content is the same version."""
-    statement = insert(SequenceVersion).values(
-        workspace=workspace, name=sequence.name, version=sequence.version, definition=sequence.model_dump_json()
-    )
-    await connection.execute(statement.on_conflict_do_nothing())
-
-
 async def find_enrolled(connection: AsyncConnection, instance_ids: Sequence[str]) -> set[str]:
     """Which of these instances exist."""
     statement = select(Instance.id).where(Instance.id.in_(instance_ids))

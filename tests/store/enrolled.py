@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.instance import InstanceKey, instance_id
 from domain.lead import Lead
 from domain.sequence import Sequence
-from store.instances import Enrolment, enroll, save_sequence
+from store.instances import Enrolment, enroll
 from store.leads import save_leads
+from store.sequences import save_sequence
 from tests.scene import a_lead, a_sequence
 
 WORKSPACE = "w"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import audit, counting, forgetting
+from store import audit, counting, forgetting, sequences
 from tests.store.million import ONE
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,7 +33,13 @@ CALLS: dict[str, Callable[[AsyncConnection], Awaitable[object]]] = {
         connection, "w", ["00001@gone.test"], "test"
     ),
     "forgetting.erase": lambda connection: forgetting.erase(connection, "w", "none"),
+    "sequences.newest_version": lambda connection: sequences.newest_version(connection, "w", "s"),
+    "sequences.count_versions": lambda connection: sequences.count_versions(connection, "w"),
+    "sequences.count_versions of a sequence": lambda connection: sequences.count_versions(connection, "w", "s"),
     "counting.find_untold": lambda connection: counting.find_untold(connection, _IDS),
 }
-# The counts are of every row; what is in flight is an index of its own, of few rows, read from end to end.
-BY_NATURE = {"counting.count_steps", "counting.count_expected", "audit.find_stuck"}
+# The counts are of every row; what is in flight is an index of its own, of few rows, read from end to end. The versions
+# of a sequence are few.
+BY_NATURE = {"counting.count_steps", "counting.count_expected", "audit.find_stuck", "sequences.newest_version"} | {
+    name for name in CALLS if name.startswith("sequences.count_versions")
+}

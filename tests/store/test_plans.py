@@ -30,6 +30,7 @@ from store import (
     links,
     locks,
     replies,
+    sequences,
     shown,
     stops,
     suppressions,
@@ -45,6 +46,7 @@ TOKEN = uuid.UUID(int=1)
 DRAFT = f"{ONE}/1/email"
 PLACE = chosen.Place(NOW, ONE)
 SLOT = limits.Slot("w", "s", DRAFT, ONE)
+MOVEMENT = sequences.Movement("w", "s", "000")
 Call = Callable[[AsyncConnection], Awaitable[object]]
 
 
@@ -58,7 +60,7 @@ def _stored(state: DraftState, token: uuid.UUID | None) -> drafts.StoredDraft:
 
 async def _enroll(connection: AsyncConnection) -> None:
     sequence = a_sequence()
-    await instances.save_sequence(connection, "w", sequence)
+    await sequences.save_sequence(connection, "w", sequence)
     await leads.save_leads(connection, "w", [a_lead("00001"), a_lead("new")])
     wanted = [instances.Enrolment(f"w:s:{lead}", lead, 3, 0.0, f"w:s:{lead}") for lead in ("00001", "new")]
     await instances.enroll(connection, "w", sequence, wanted, "test")
@@ -67,6 +69,13 @@ async def _enroll(connection: AsyncConnection) -> None:
 async def _new_draft(connection: AsyncConnection) -> None:
     new = drafts.NewDraft("<m@example.test>", "s", "s", b"", "f")
     await drafts.insert_draft(connection, _locked(), 2, new, "test")
+
+
+async def _move(connection: AsyncConnection) -> None:
+    sequence = a_sequence(name="s")
+    await sequences.save_sequence(connection, "w", sequence)
+    moved = await sequences.lock_upgradable(connection, MOVEMENT, [ONE])
+    await sequences.move(connection, moved, sequence, by="test")
 
 
 async def _record(connection: AsyncConnection) -> None:
@@ -101,7 +110,18 @@ CALLS: dict[str, Call] = {
         connection, ONE, InstanceStatus.ACTIVE, Reason.NONE, by="test", why="test"
     ),
     "instances.advance": lambda connection: instances.advance(connection, ONE, 2, NOW, "test"),
-    "instances.save_sequence": _enroll,
+    "drafts.lock_step": lambda connection: drafts.lock_step(connection, ONE, 1),
+    "sequences.save_sequence": _enroll,
+    "sequences.find_versions": lambda connection: sequences.find_versions(connection, "w", "s", "001"),
+    "sequences.count_running": lambda connection: sequences.count_running(connection, "w", "s", "001"),
+    "sequences.read_upgradable": lambda connection: sequences.read_upgradable(
+        connection, MOVEMENT, chosen.START, PLACE, 100
+    ),
+    "sequences.read_upgradable from a version": lambda connection: sequences.read_upgradable(
+        connection, MOVEMENT._replace(from_="001"), PLACE, chosen.END, 100
+    ),
+    "sequences.lock_upgradable": lambda connection: sequences.lock_upgradable(connection, MOVEMENT, [ONE, "w:s:none"]),
+    "sequences.move": _move,
     "instances.enroll": _enroll,
     "instances.find_enrolled": lambda connection: instances.find_enrolled(connection, [ONE, "w:s:none"]),
     "instances.mark_started": lambda connection: instances.mark_started(connection, [ONE, "w:s:none"]),
