@@ -21,6 +21,7 @@ from operating import (
     audit_commands,
     person_commands,
     reply_commands,
+    sequence_commands,
     stats_commands,
     suppress_commands,
     why_commands,
@@ -119,6 +120,7 @@ app.add_typer(why_commands.app)
 app.add_typer(stats_commands.app)
 app.add_typer(person_commands.app)  # export, forget
 app.add_typer(suppress_commands.app, name="suppress")
+app.add_typer(sequence_commands.app, name="sequence")
 
 
 async def _with_database(work: Callable[[AsyncEngine, Settings], Awaitable[Any]]) -> Any:

@@ -48,6 +48,13 @@ def read_leads(path: Path) -> Iterator[LeadRow | BadRow]:
     return _leads(endings[path.suffix.lower()](path))
 
 
+def read_lead(text: str) -> LeadRow | BadRow:
+    """Read one lead of JSON, written as in a line of a `.jsonl` file; it is row 1."""
+    row = _json_row(1, text)
+    lead = row if isinstance(row, BadRow) else _lead(row)
+    return lead if isinstance(lead, BadRow) else LeadRow(1, lead)
+
+
 def _leads(rows: Iterator[_Row | BadRow]) -> Iterator[LeadRow | BadRow]:
     # 64-bit hashes: among a million leads the odds of refusing one for another's are below one in ten million.
     first_rows: dict[int, int] = {}

@@ -35,8 +35,8 @@ def canonical(sequence: Sequence) -> str:
 
 def difference(before: Sequence, after: Sequence, labels: tuple[str, str]) -> list[str]:
     """Compare two sequences; the lines of a unified diff, none when they are the same."""
-    lines = [canonical(one).splitlines() for one in (before, after)]
-    return list(unified_diff(*lines, *labels, lineterm=""))
+    old, new = (canonical(one).split("\n")[:-1] for one in (before, after))
+    return list(unified_diff(old, new, *labels, lineterm=""))
 
 
 def changes(before: Sequence, after: Sequence) -> list[str]:

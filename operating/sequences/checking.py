@@ -70,8 +70,8 @@ def _windows(sequence: Sequence, today: date) -> Iterator[str]:
         elif found.weekly < _LITTLE:
             yield f"{where} permits little: {_hours(found.weekly)} a week on average"
     for order, step in enumerate(sequence.steps, start=1):
-        window = sequence.window_of(order)
-        found = known[window] if window else None
+        own = sequence.window_of(order)
+        found = known[own] if own else None
         if found is not None and found.longest_closed > step.expires_after:
             yield (
                 f"step {order} expires {write_duration(step.expires_after)} after it falls due, and its window is "
