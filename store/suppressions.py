@@ -96,8 +96,8 @@ async def list_suppressions(
 
 
 def _array(addresses: Iterable[str]) -> ColumnElement[Any]:
-    # in one order for everybody: no two transactions wait for each other's rows
-    return literal(sorted({address.lower() for address in addresses}), ARRAY(Text))
+    # in one order for everybody: no two transactions wait for each other's rows; who was forgotten has no address
+    return literal(sorted({address.lower() for address in addresses if address}), ARRAY(Text))
 
 
 def _texts(*texts: str) -> list[ColumnElement[str]]:

@@ -85,6 +85,7 @@ async def test_what_was_lifted_is_sent_to_and_what_came_back_is_not(engine: Asyn
         both = ["lead-1@example.test", "lead-2@example.test"]
         assert await suppress(connection, WORKSPACE, both, "ada", "asked") == both
         assert await suppress(connection, WORKSPACE, both, "bob", "again") == []
+        assert await suppress(connection, WORKSPACE, [""], "bob", "who was forgotten has no address") == []
         assert await lift(connection, WORKSPACE, both, "ada", "asked us back") == both
         assert await lift(connection, WORKSPACE, both, "bob", "again") == []
         assert await list_suppressions(connection, WORKSPACE, limit=9) == []
