@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connect import UnreachableError, check_search_attributes, connect_temporal
 from doors.events import event_door
 from doors.health import Ready, health_door
+from doors.inbound import inbound_door
 from doors.inside import Inside
 from doors.requests import Patience, RefusedError, say
 from doors.unsubscribe import unsubscribe_door
@@ -31,8 +32,9 @@ def make_app(inside: Inside, ready: Ready, patience: Patience | None = None) -> 
     # no pages of documentation: they would load their scripts from elsewhere; and nobody who posts follows a redirect
     app = DescribedApp(title="Follow-ups: app events", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(RefusedError, say)
-    for door in (event_door(inside, patience), unsubscribe_door(inside, patience), health_door(ready, patience)):
-        app.include_router(door)
+    doors = (event_door, inbound_door, unsubscribe_door)
+    for router in (*(door(inside, patience) for door in doors), health_door(ready, patience)):
+        app.include_router(router)
     return app
 
 

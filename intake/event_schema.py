@@ -45,16 +45,21 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
+def signed_by(id_words: str = "") -> list[dict[str, Any]]:
+    """Describe the three headers that sign a body; `id_words` say what its id is good for."""
+    headers = _HEADERS | ({"webhook-id": id_words} if id_words else {})
+    return [
+        {"name": name, "in": "header", "required": True, "description": words, "schema": {"type": "string"}}
+        for name, words in headers.items()
+    ]
+
+
 def event_operation() -> dict[str, Any]:
     """Describe what is sent: three headers, and an event without its id, which is one of them."""
     union = EVENT.json_schema(ref_template="#/components/schemas/{model}")
     schema = {name: union[name] for name in ("oneOf", "discriminator")}
-    parameters = [
-        {"name": name, "in": "header", "required": True, "description": words, "schema": {"type": "string"}}
-        for name, words in _HEADERS.items()
-    ]
     body = {"required": True, "content": {"application/json": {"schema": schema, "examples": EXAMPLES}}}
-    return {"parameters": parameters, "requestBody": body}
+    return {"parameters": signed_by(), "requestBody": body}
 
 
 def _event_components() -> dict[str, Any]:

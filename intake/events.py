@@ -19,7 +19,6 @@ from temporalio.service import RPCError
 from domain.event import Event, EventType, LeadEnrolled
 from domain.instance import Reason
 from domain.sequence import Sequence
-from intake.enrolment import EnrolmentError, check_enrollable
 from intake.event_facts import Answer, Done, Facts, store_facts
 from intake.event_reading import EventError
 from intake.file_error import FileError
@@ -47,7 +46,7 @@ class EventDoor:
         self, engine: AsyncEngine, client: Client, *, workspace: str, task_queue: str, sequences: Path
     ) -> None:
         self._engine = engine
-        self._starter = Starter(engine, client, workspace=workspace, task_queue=task_queue)
+        self.starter = Starter(engine, client, workspace=workspace, task_queue=task_queue)
         self._workspace = workspace
         self._sequences = SequenceFolder(sequences)
 
@@ -87,9 +86,7 @@ class EventDoor:
         name = event.data.sequence
         try:
             sequence = await self._sequences.find(name)
-            if sequence is not None:
-                check_enrollable(sequence)
-        except (FileError, EnrolmentError) as error:
+        except FileError as error:
             _log.error("sequence %s can't be used: %s", name, error)
             raise NotTakenError(
                 f"sequence {name} can't be used, the log says why: mend it, then deliver the event again"
@@ -109,11 +106,11 @@ class EventDoor:
             case Done.ENROLLED | Done.ALREADY_ENROLLED | Done.STOPPED_AT_ONCE:
                 async with self._engine.connect() as connection:
                     enrolled = await find_instances(connection, answer.instances)
-                await self._starter.start(enrolled, by)
+                await self.starter.start(enrolled, by)
             case Done.STOPPED:
-                await self._starter.stop(answer.instances, Reason(answer.type.removeprefix("lead.")), by)
+                await self.starter.stop(answer.instances, Reason(answer.type.removeprefix("lead.")), by)
             case Done.RESUMED:
-                await self._starter.resume(answer.instances, by)
+                await self.starter.resume(answer.instances, by)
 
 
 def _same(event: Event, answer: Answer) -> Answer:

@@ -13,6 +13,7 @@ from email.message import Message
 from email.parser import BytesParser
 from typing import NamedTuple
 
+from intake.event_reading import EventError
 from intake.inbound_absence import read_absence
 from intake.inbound_kind import InboundKind, Told, kind_of, senders, value, values
 
@@ -33,8 +34,8 @@ _RETURNED = re.compile(rb"(?im)^[ \t>|]*(?:original-)?message-id:\s*<?([0-9a-f]{
 _TO = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
 
 
-class InboundError(Exception):
-    """A message can't be read at all. The sentence is for people, and quotes nothing of it."""
+class InboundError(EventError):
+    """A message can't be read at all. Its sentence is for people, and quotes nothing of it."""
 
 
 class Inbound(NamedTuple):
@@ -61,11 +62,11 @@ def read_inbound(raw: bytes) -> Inbound:
     raw = b"".join(raw[:READ_BYTES].splitlines(keepends=True)[:_MOST_LINES])
     message = _parse(raw)
     if not message.keys():
-        raise InboundError("it is not a message: it begins without a header")
+        raise InboundError(["it is not a message: it begins without a header"])
     try:
         return _read(raw, message)
     except Exception:  # the standard library's parsers raise what they like on what strangers write
-        raise InboundError("it can't be read: its header is malformed") from None
+        raise InboundError(["it can't be read: its header is malformed"]) from None
 
 
 def _parse(raw: bytes) -> Message:

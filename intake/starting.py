@@ -15,7 +15,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.command import RESUME, STOP, Resume, Stop
+from domain.command import PAUSE, RESUME, STOP, Pause, Resume, Stop
 from domain.instance import InstanceStatus, Reason, workflow_id
 from domain.step import FollowUp
 from store.instances import Enrolled, find_stopped, mark_started
@@ -62,7 +62,16 @@ class Starter:
         """Tell these instances that their lead may be written to again; what is unknown stays unknown."""
         await self._tell(instance_ids, RESUME, Resume(asked_pause_only=True, by=by))
 
-    async def _tell(self, instance_ids: Sequence[str], name: str, command: Stop | Resume) -> None:
+    async def settled(self, instance_id: str, step: int, by: str) -> None:
+        """Tell an instance that evidence has settled its unknown send; whoever waits for anything else stays so."""
+        command = Resume(step=step, paused_for=Reason.SEND_OUTCOME_UNKNOWN, by=by)
+        await self._tell([instance_id], RESUME, command)
+
+    async def contradicted(self, instance_id: str, by: str) -> None:
+        """Tell an instance, which the store has paused, that evidence contradicts what it is about to do."""
+        await self._tell([instance_id], PAUSE, Pause(reason=Reason.EVIDENCE_CONTRADICTS, by=by))
+
+    async def _tell(self, instance_ids: Sequence[str], name: str, command: Stop | Resume | Pause) -> None:
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def tell(one: str) -> None:
