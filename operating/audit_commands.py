@@ -1,15 +1,11 @@
 """`followup audit`: what was sent twice, what is stuck, what does not add up."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from domain.duration import read_duration
 from intake.file_error import FileError
@@ -22,6 +18,7 @@ from operating.audit.received import Received, read_received, received_findings
 from operating.audit.sending import sending_findings, task_findings
 from operating.audit.tables import World, audit_tables
 from operating.options import AsJson
+from operating.progress import progress_bar
 from operating.reach import Reach, Reached, reach
 from store.counting import count_expected
 
@@ -112,21 +109,13 @@ def _audit_ours(reached_by: Reach, messages: list[Received], burst: timedelta, r
         client = await reached.connect()
         async with reached.engine.connect() as connection:
             instances, _ = await count_expected(connection, reached.workspace)
-        with _progress() as progress:
+        with progress_bar() as progress:
             bar = progress.add_task("auditing", total=instances)
             world = World(reached.engine, client, reached.workspace, burst, lambda count: progress.advance(bar, count))
             await audit_tables(world, report)
         await audit_received(reached.engine, reached.workspace, messages, report)
 
     reached_by.run(work)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield progress
 
 
 def _write(path: Path, page: str) -> None:
