@@ -20,7 +20,7 @@ from operating.sequences.canonical import difference
 from operating.sequences.checking import variables, warnings
 from operating.sequences.mails import require_mails
 from operating.sequences.naming import find_newest, find_stored, is_stored, read_file
-from operating.sequences.planning import PlanError, plan
+from operating.sequences.planning import plan
 from operating.sequences.rows import instant_of, lead_of
 from store.sequences import CountedVersion, count_running, count_versions, find_versions
 
@@ -38,7 +38,7 @@ def _told(*, as_json: bool = False) -> Iterator[None]:
     """Tell what is wrong with what was given, and end with exit code 1."""
     try:
         yield
-    except (FileError, TemplateError, MessageError, PlanError) as error:
+    except (FileError, TemplateError, MessageError) as error:
         problems = error.problems if isinstance(error, FileError) else [str(error)]
         if as_json:
             typer.echo(json.dumps({"ok": False, "problems": problems}, indent=2))

@@ -65,9 +65,7 @@ def _windows(sequence: Sequence, today: date) -> Iterator[str]:
     known = {window: openings(window, today) for window in _used(sequence)}
     for window, found in known.items():
         where = f"window {window_words(window)} (of {_steps_of(sequence, window)})"
-        if found is None:
-            yield f"{where} permits nothing for a year: these steps would never go out"
-        elif found.weekly < _LITTLE:
+        if found.weekly < _LITTLE:
             yield f"{where} permits little: {_hours(found.weekly)} a week on average"
     for order, step in enumerate(sequence.steps, start=1):
         own = sequence.window_of(order)

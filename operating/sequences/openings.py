@@ -18,13 +18,13 @@ class Openings(NamedTuple):
     longest_closed: timedelta
 
 
-def openings(window: Window, today: date) -> Openings | None:
-    """Count what a window permits in the year from `today` on; None when that is nothing."""
+def openings(window: Window, today: date) -> Openings:
+    """Count what a window permits in the year from `today` on."""
     holiday = is_holiday(window.holidays)
     days = [today + timedelta(days=number) for number in range(HORIZON.days)]
     open_days = [day for day in days if day.weekday() in window.weekdays and not holiday(day)]
     if not open_days:
-        return None
+        return Openings(timedelta(0), HORIZON)
     day_length = _at(today, window.closes) - _at(today, window.opens)
     nights = zip(open_days, [*open_days[1:], days[-1] + timedelta(days=1)], strict=True)
     closed = max(_at(later, window.opens) - _at(day, window.closes) for day, later in nights)

@@ -14,10 +14,6 @@ from mail.message import answering
 from mail.template import render_step
 
 
-class PlanError(Exception):
-    """A follow-up can't be planned. The message is for people."""
-
-
 class Instants(NamedTuple):
     """When a step falls due, its wait being over, and the first instant at which it may go out then; both UTC."""
 
@@ -45,8 +41,7 @@ def plan(sequence: Sequence, lead: Lead, at: datetime) -> list[Planned]:
     """Plan a follow-up of a lead enrolled at an instant, each mail going out as soon as it may.
 
     What nobody can know beforehand is left out: replies, absences, approvals, caps, other messages in the thread.
-    `at` is aware. Raises TemplateError for a lead whose data do not fill a template, and PlanError for a window that
-    permits nothing for a year.
+    `at` is aware. Raises TemplateError for a lead whose data do not fill a template.
     """
     planned: list[Planned] = []
     for order, instants in enumerate(plan_instants(sequence, lead.zone, at), start=1):
@@ -61,7 +56,7 @@ def plan(sequence: Sequence, lead: Lead, at: datetime) -> list[Planned]:
 def plan_instants(sequence: Sequence, zone: ZoneInfo, at: datetime) -> Iterator[Instants]:
     """Plan when each step goes out: a wait after the step before, a min_gap after the mail before, in its window.
 
-    Raises PlanError as `plan` does, and ValueError for a naive instant.
+    Raises ValueError for a naive instant.
     """
     if at.tzinfo is None:
         raise ValueError("an instant without a time zone says nothing: give an aware one")
@@ -70,10 +65,7 @@ def plan_instants(sequence: Sequence, zone: ZoneInfo, at: datetime) -> Iterator[
         due_at = done_at + step.wait
         from_ = due_at if last_mail_at is None else max(due_at, last_mail_at + sequence.min_gap)
         window = sequence.window_of(order)
-        try:
-            done_at = next_permitted(from_, window, zone, is_holiday(window.holidays if window else None))
-        except ValueError as error:
-            raise PlanError(f"step {order}: {error}") from None
+        done_at = next_permitted(from_, window, zone, is_holiday(window.holidays if window else None))
         if step.channel is Channel.EMAIL:
             last_mail_at = done_at
         yield Instants(due_at, done_at)
