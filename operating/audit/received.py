@@ -61,7 +61,7 @@ def read_received(path: Path) -> Iterator[Received]:
 
 def _is_mbox(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(5) == b"From "
+        return file.read(5) in (b"From ", b"")  # an mbox of no messages is an empty file
 
 
 def _read(box: mailbox.mbox | mailbox.Maildir) -> Iterator[Received]:

@@ -111,6 +111,11 @@ def test_letters_without_id_or_date_are_read_too(tmp_path: Path) -> None:
     assert kinds(tmp_path, plain, plain) == []
 
 
+def test_an_empty_mbox_holds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert list(read_received(tmp_path / "empty")) == []
+
+
 @pytest.mark.parametrize("name", ["none", ".", "text"])
 def test_what_is_no_mailbox_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "text").write_text("From: is how a header begins, and no mbox\n")
