@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from activities.approving import ask_a_person, is_for_a_person, still_waits
 from activities.calendar import is_holiday
-from activities.drafting import make_draft, parse_sequence, sender_of_thread
+from activities.drafting import make_draft, make_manual_draft, parse_sequence, sender_of_thread
 from activities.evidence import contradicted
 from activities.limiting import Turn, await_turn, count_turn
 from activities.linking import NO_LINKS, Links
 from activities.recording import At, hold, pause, standing, stop
 from activities.settling import settle_sending
-from domain.draft import DraftKey, DraftState, draft_id
+from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import InstanceStatus, Reason
 from domain.limits import NO_LIMITS, Limits
 from domain.permission import Circumstances, forbidden
@@ -55,14 +56,25 @@ async def claim_step(
         return draft
     if draft is not None and draft.state is DraftState.SENDING:
         return await settle_sending(at, facts, draft, claim.run)
+    if draft is not None and draft.awaits_a_person:
+        return await still_waits(at, facts, draft)
     if draft is not None and draft.state is not DraftState.PENDING:
         return standing(at, facts)
     sender = await sender_of_thread(connection, locked, facts, sender)
     true = _circumstances(call, locked, facts)
-    no = forbidden(true) or await contradicted(at, draft) or await _await_turn(at, true, sender, limits)
+    no = forbidden(true)
+    if draft is None and is_for_a_person(at) and (no is None or isinstance(no, Held)):
+        # what merely holds a send holds no question: it is asked now, and what is approved waits then
+        return await _ask(at, facts, call, sender, links)
+    no = no or await contradicted(at, draft) or await _await_turn(at, true, sender, limits)
     if no is not None:
         return await _keep(at, facts, no)
     return await _claim(at, facts, claim, sender, links)
+
+
+async def _ask(at: At, facts: StepFacts, call: DeliverStep, sender: Address, links: Links) -> Recorded:
+    made = await _make(at, facts, sender, links)
+    return made if isinstance(made, Paused) else await ask_a_person(at, made, call.due_at, facts.now)
 
 
 async def _await_turn(at: At, true: Circumstances, sender: Address, limits: Limits) -> Held | None:
@@ -76,18 +88,25 @@ async def _await_turn(at: At, true: Circumstances, sender: Address, limits: Limi
 
 
 async def _claim(at: At, facts: StepFacts, claim: Claim, sender: Address, links: Links) -> StoredDraft | Recorded:
-    draft = facts.draft
-    if draft is None:
-        identity = draft_id(DraftKey(at.locked.instance_id, at.step))
-        its_links = await links.of_draft(at.connection, identity, sender.addr_spec)
-        try:
-            new = make_draft(at.locked, at.step, sender, facts.references, facts.now, its_links)
-        except (TemplateError, MessageError):  # its sentence may quote the lead's data, so nobody is told it
-            return await pause(at, Paused(reason=Reason.UNRENDERABLE))
-        draft = await insert_draft(at.connection, at.locked, at.step, new, at.by)
+    draft = facts.draft or await _make(at, facts, sender, links)
+    if isinstance(draft, Paused):
+        return draft
     if not await claim_draft(at.connection, draft.id, claim):
         raise RuntimeError(f"{draft.id} changed under the lead's lock")
     return draft
+
+
+async def _make(at: At, facts: StepFacts, sender: Address, links: Links) -> StoredDraft | Paused:
+    locked, step = at.locked, at.step
+    its_links = await links.of_draft(at.connection, draft_id(DraftKey(locked.instance_id, step)), sender.addr_spec)
+    try:
+        if parse_sequence(locked.definition).step(step).channel is Channel.TASK:
+            new = make_manual_draft(locked, step)
+        else:
+            new = make_draft(locked, step, sender, facts.references, facts.now, its_links, facts.own_subject)
+    except (TemplateError, MessageError):  # its sentence may quote the lead's data, so nobody is told it
+        return await pause(at, Paused(reason=Reason.UNRENDERABLE))
+    return await insert_draft(at.connection, locked, step, new, at.by)
 
 
 async def _keep(at: At, facts: StepFacts, no: Held | Paused | Stopped) -> Recorded:

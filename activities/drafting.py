@@ -1,5 +1,6 @@
 """Making a step's draft: rendered for its lead, answering in its thread, frozen to the byte."""
 
+import hashlib
 from datetime import datetime
 from email.headerregistry import Address
 from functools import lru_cache
@@ -7,7 +8,7 @@ from functools import lru_cache
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.linking import NO_DRAFT_LINKS, DraftLinks
-from domain.draft import DraftKey, draft_id
+from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.sequence import Sequence
 from domain.thread import in_order
 from mail.message import Thread, freeze, read_sender
@@ -40,14 +41,17 @@ def make_draft(
     references: tuple[str, ...],
     now: datetime,
     links: DraftLinks = NO_DRAFT_LINKS,
+    own_subject: str | None = None,
 ) -> NewDraft:
-    """Render and freeze the draft of a step; `references` are the messages sent in its thread.
+    """Render and freeze the draft of a step, an e-mail; `references` are the messages sent in its thread.
 
+    `own_subject` is that of the first message the follow-up sent: a person may have edited it, and a thread has one.
     Raises TemplateError or MessageError when the lead's data, changed since the enrolment, no longer give a message.
     """
-    rendered = render_step(parse_sequence(locked.definition), step, locked.lead)
+    sequence = parse_sequence(locked.definition)
+    rendered = render_step(sequence, step, locked.lead)
     origin = locked.origin
-    subject = origin.subject if origin and origin.subject else rendered.subject
+    subject = origin.subject if origin and origin.subject else own_subject or rendered.subject
     frozen = freeze(
         draft_id=draft_id(DraftKey(locked.instance_id, step)),
         sender=sender,
@@ -60,4 +64,11 @@ def make_draft(
         reply_to=links.reply_to,
         unsubscribe_url=links.unsubscribe_url,
     )
-    return NewDraft(frozen.message_id, sender.addr_spec, subject, frozen.content, frozen.fingerprint)
+    state = DraftState.AWAITING_APPROVAL if sequence.step(step).approval else DraftState.PENDING
+    return NewDraft(frozen.message_id, sender.addr_spec, subject, frozen.content, frozen.fingerprint, state=state)
+
+
+def make_manual_draft(locked: LockedLead, step: int) -> NewDraft:
+    """Render what a person has to do in a manual step. Raises TemplateError as `make_draft` does."""
+    content = render_step(parse_sequence(locked.definition), step, locked.lead).body.encode()
+    return NewDraft("", "", "", content, hashlib.sha256(content).hexdigest(), Channel.TASK)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.approving import come_too_late, decide
+from activities.approving import come_too_late, decide, said
 from activities.recording import At, go_on, mark_unknown, pause, standing, stop
 from domain.command import Decision, Verdict, too_early
 from domain.draft import DraftState
@@ -30,7 +30,7 @@ from store.tasks import close_tasks
 FRESH = timedelta(seconds=5)
 # How soon to look again at a draft that another run's attempt is sending: most sends take a second.
 _LOOK_AGAIN = timedelta(seconds=15)
-_SETTLED_AS = {
+_SETTLED_AS: dict[Decision | Verdict, DraftState] = {
     Decision.NOT_SENT: DraftState.PENDING,
     Decision.SKIP: DraftState.SKIPPED,
     Decision.STOP: DraftState.SKIPPED,
@@ -54,25 +54,22 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
         facts = await read_facts(connection, locked, call.step)
     if call.asked_pause_only and not _pause_was_asked_for(facts):
         call = call.model_copy(update={"decision": None})
-    if isinstance(call.decision, Verdict):
-        return await _judge(at, facts, call, call.decision)
-    if facts.draft is not None and facts.draft.state is DraftState.UNKNOWN:
-        return await _settle_unknown(at, facts, facts.draft, call)
+    return await _settle(at, facts, call)
+
+
+async def _settle(at: At, facts: StepFacts, call: SettleStep) -> Settled:
+    draft, verdict = facts.draft, isinstance(call.decision, Verdict)
+    if draft is not None and draft.state is DraftState.UNKNOWN and not verdict:
+        return await _settle_unknown(at, facts, draft, call)
     if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
         return standing(at, facts)
     if call.decision is Decision.STOP:
         return await stop(at, call.reason)
-    if facts.draft is not None and facts.draft.awaits_a_person:
-        return await decide(at, facts, facts.draft, call)
+    if draft is not None and draft.awaits_a_person:
+        return await decide(at, facts, draft, call)
+    if isinstance(call.decision, Verdict):
+        return await come_too_late(at, facts, call.decision)
     return await _settle_still(at, facts, call.decision)
-
-
-async def _judge(at: At, facts: StepFacts, call: SettleStep, verdict: Verdict) -> Settled:
-    if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
-        return standing(at, facts)
-    if facts.draft is not None and facts.draft.awaits_a_person:
-        return await decide(at, facts, facts.draft, call)
-    return await come_too_late(at, facts, verdict)
 
 
 def _pause_was_asked_for(facts: StepFacts) -> bool:
@@ -101,6 +98,8 @@ async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> 
         await _set_active(at, "resumed")
     if decision in (None, Decision.RESUME) or (decision, draft.state) == (Decision.SENT, DraftState.SENT):
         return standing(at, facts)
+    if decision is Decision.SKIP and draft.why == said("skipped", at.by):  # it is heard again
+        return standing(at, facts)
     return DecisionRefused(sentence=f"step {at.step} is {draft.state} ({draft.why}): resume, skip or stop are possible")
 
 
@@ -112,7 +111,7 @@ async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, d
         return Ready()
     if decision is Decision.SKIP:
         if draft is not None:
-            await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=f"skipped by {at.by}")
+            await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=said("skipped", at.by))
         return await _go_on_resumed(at, DraftState.SKIPPED, facts)
     return DecisionRefused(
         sentence=f"step {at.step} was surely not sent yet, so {decision} says nothing about it: "

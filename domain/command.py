@@ -113,6 +113,24 @@ def too_early(step: int, accepted_from: datetime) -> str:
 
 Command = Pause | Resume | Stop | Approve | Reject | Done
 _C = TypeVar("_C", Pause, Resume, Stop, Approve, Reject, Done)
+
+
+def settlement(command: Resume | Stop | Approve | Reject | Done) -> dict[str, Any]:
+    """Put a command into the words of `SettleStep`: what is decided, and what is said with it."""
+    said: dict[str, Any] = {"by": command.by}
+    match command:
+        case Resume():
+            return said | {"decision": command.decision, "asked_pause_only": command.asked_pause_only}
+        case Stop():
+            return said | {"decision": Decision.STOP, "reason": command.reason}
+        case Approve():
+            return said | {"decision": Verdict.APPROVE, "fingerprint": command.fingerprint}
+        case Reject():
+            return said | {"decision": Verdict.REJECT}
+        case Done():
+            return said | {"decision": Verdict.DONE}
+
+
 _FIRST_FIELD: dict[type[Command], str] = {
     Pause: "reason",
     Resume: "decision",

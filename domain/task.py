@@ -1,6 +1,10 @@
 """The task: something a person has to do, opened by a cause and closed when the cause is gone."""
 
+from datetime import timedelta
 from enum import StrEnum
+
+# A person who has not looked after a day has missed it: whoever asks what is to be done is told that it is overdue.
+REMIND_AFTER = timedelta(days=1)
 
 
 class TaskKind(StrEnum):

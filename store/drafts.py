@@ -10,6 +10,7 @@ from sqlalchemy import (
     Interval,
     Select,
     Text,
+    Update,
     bindparam,
     delete,
     func,
@@ -25,6 +26,7 @@ from domain.instance import InstanceStatus, Reason
 from store.leads import LockedLead, lock_lead
 from store.suppressions import covering, in_force
 from store.tables import Draft, Instance, SenderSlot
+from store.tasks import close_waiting
 
 # Written out in the statement: a plan kept for all values of a parameter could not use the indexes of these states.
 _SENT: ColumnElement[str] = literal_column(f"'{DraftState.SENT}'")
@@ -50,6 +52,14 @@ class StoredDraft(NamedTuple):
     code: str = ""
     reply: str = ""
     why: str = ""
+    channel: Channel = Channel.EMAIL
+    fingerprint: str = ""
+
+    @property
+    def awaits_a_person(self) -> bool:
+        """Whether a person has to approve it, or to do it."""
+        undone = self.channel is Channel.TASK and self.state is DraftState.PENDING
+        return undone or self.state is DraftState.AWAITING_APPROVAL
 
 
 class StepFacts(NamedTuple):
@@ -67,14 +77,17 @@ class StepFacts(NamedTuple):
     thread_sender: str | None  # the address that first sent in the thread
     now: datetime
     version: str = ""  # of the sequence
+    own_subject: str | None = None  # of the first message this instance sent
 
 
 def _facts() -> Select[Any]:
     wanted, other = Draft.__table__.alias("wanted"), Draft.__table__.alias("other")
     of_thread = other.c.thread_id == bindparam("thread_id")
-    busy = select(other).where(of_thread, other.c.state.in_(_IN_FLIGHT), other.c.id != bindparam("draft_id"))
+    another = (other.c.instance_id != bindparam("instance_id")) | (other.c.step != bindparam("step"))
+    busy = select(other).where(of_thread, other.c.state.in_(_IN_FLIGHT), another)
     sent = select(other).where(of_thread, other.c.state == _SENT)
     references = func.array_agg(aggregate_order_by(other.c.message_id, other.c.sent_at, other.c.step))
+    own = select(other.c.subject).where(other.c.instance_id == bindparam("instance_id"), other.c.state == _SENT)
     first_sender = sent.with_only_columns(other.c.sender).order_by(other.c.sent_at).limit(1)
     # the lead's address may have changed since the draft was frozen: neither may be suppressed
     recipient = func.lower(wanted.c.recipient)
@@ -93,10 +106,12 @@ def _facts() -> Select[Any]:
             sent.with_only_columns(func.max(other.c.sent_at)).scalar_subquery().label("last_sent_at"),
             sent.with_only_columns(references).scalar_subquery().label("references"),
             first_sender.scalar_subquery().label("thread_sender"),
+            own.order_by(other.c.step).limit(1).scalar_subquery().label("own_subject"),
             func.clock_timestamp().label("now"),
             *(wanted.c[name].label(f"draft_{name}") for name in StoredDraft._fields),
         )
-        .outerjoin_from(Instance, wanted, wanted.c.id == bindparam("draft_id"))
+        # by its step, whatever its channel: a step has one draft
+        .outerjoin_from(Instance, wanted, (wanted.c.instance_id == Instance.id) & (wanted.c.step == bindparam("step")))
         .where(Instance.id == bindparam("instance_id"))
     )
 
@@ -109,7 +124,7 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
     values = {
         "instance_id": locked.instance_id,
         "thread_id": locked.thread_id,
-        "draft_id": _id(locked, step),
+        "step": step,
         "workspace": locked.workspace,
         **dict(zip(("address", "domain", "forgotten"), covering(locked.workspace, locked.lead.email), strict=True)),
     }
@@ -121,14 +136,19 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
         current_step=row["step"],
         until=row["until"],
         suppressed=row["suppressed"],
-        draft=StoredDraft(**stored)._replace(state=DraftState(stored["state"])) if stored["id"] else None,
+        draft=_stored(stored) if stored["id"] else None,
         busy_since=row["busy_since"],
         last_sent_at=row["last_sent_at"],
         references=tuple(row["references"] or ()),
         thread_sender=row["thread_sender"],
         now=row["now"],
         version=row["version"],
+        own_subject=row["own_subject"],
     )
+
+
+def _stored(row: dict[str, Any]) -> StoredDraft:
+    return StoredDraft(**row)._replace(state=DraftState(row["state"]), channel=Channel(row["channel"]))
 
 
 async def lock_step(connection: AsyncConnection, instance_id: str, step: int) -> tuple[LockedLead, StepFacts] | None:
@@ -144,10 +164,6 @@ async def lock_step(connection: AsyncConnection, instance_id: str, step: int) ->
     if facts.version != locked.version:
         locked = await lock_lead(connection, instance_id)
     return None if locked is None else (locked, facts)
-
-
-def _id(locked: LockedLead, step: int) -> str:
-    return draft_id(DraftKey(locked.instance_id, step, Channel.EMAIL))
 
 
 _FIRST_SENT = (
@@ -176,13 +192,15 @@ async def find_thread(connection: AsyncConnection, workspace: str, message_ids: 
 
 
 class NewDraft(NamedTuple):
-    """A draft as it shall be stored: frozen."""
+    """A draft as it shall be stored: frozen. Of a manual step its content is all there is: what a person has to do."""
 
     message_id: str
     sender: str  # envelope
     subject: str
     content: bytes
     fingerprint: str
+    channel: Channel = Channel.EMAIL
+    state: DraftState = DraftState.PENDING
 
 
 _INSERT = insert(Draft).on_conflict_do_nothing(index_elements=["instance_id", "step", "channel"])
@@ -192,10 +210,13 @@ async def insert_draft(
     connection: AsyncConnection, locked: LockedLead, step: int, draft: NewDraft, by: str
 ) -> StoredDraft:
     """Store the draft of a step, frozen. I1: where there is one already, nothing happens."""
-    identity = {"id": _id(locked, step), "instance_id": locked.instance_id, "step": step}
-    envelope = {"thread_id": locked.thread_id, "recipient": locked.lead.email, "who": by, "why": "rendered and frozen"}
+    key = DraftKey(locked.instance_id, step, draft.channel)
+    recipient = locked.lead.email if draft.channel is Channel.EMAIL else ""
+    identity = {"id": draft_id(key), "instance_id": locked.instance_id, "step": step}
+    envelope = {"thread_id": locked.thread_id, "recipient": recipient, "who": by, "why": "rendered and frozen"}
     await connection.execute(_INSERT, identity | envelope | draft._asdict())
-    return StoredDraft(id=_id(locked, step), sender=draft.sender, recipient=locked.lead.email, content=draft.content)
+    shared = {name: getattr(draft, name) for name in ("sender", "content", "state", "channel", "fingerprint")}
+    return StoredDraft(id=draft_id(key), recipient=recipient, **shared)
 
 
 class Claim(NamedTuple):
@@ -254,7 +275,12 @@ _MOVE_TO_SENT = _MOVE.values(sent_at=func.clock_timestamp())
 _RELEASE = _MOVE.values(
     generation=Draft.generation + 1, claim_token=None, claim_run=None, claimed_at=None, overdue_at=None
 )
-_MOVES = {DraftState.SENT: _MOVE_TO_SENT, DraftState.PENDING: _RELEASE}
+
+
+def _move(before: DraftState, to: DraftState) -> Update:
+    if to is DraftState.PENDING and before is not DraftState.AWAITING_APPROVAL:
+        return _RELEASE
+    return _MOVE_TO_SENT if to is DraftState.SENT else _MOVE
 
 
 async def record_state(
@@ -267,7 +293,7 @@ async def record_state(
     code: str = "",
     reply: str = "",
 ) -> None:
-    """Move a draft on from the state and claim it was read with. `pending` is a release: the next generation.
+    """Move a draft on from the state and claim it was read with. A claimed one that is released: the next generation.
 
     Raises RuntimeError when the draft is not as it was read; the lead's lock makes that impossible.
     """
@@ -281,13 +307,17 @@ async def record_state(
         "by": by,
         "a_why": why,
     }
-    if (await connection.execute(_MOVES.get(to, _MOVE), values)).rowcount != 1:
+    if (await connection.execute(_move(draft.state, to), values)).rowcount != 1:
         raise RuntimeError(f"draft {draft.id} changed under the lead's lock")
 
 
 async def stop_pending(connection: AsyncConnection, instance_id: str, by: str, why: str) -> None:
-    """Take every draft that was not claimed yet out of reach of a claim, and leave its sender's slots to others."""
+    """Take every draft that was not claimed yet out of reach of a claim, and leave its sender's slots to others.
+
+    Nobody has to approve or do anything of it any more; what is unknown has still to be settled.
+    """
     waiting = (DraftState.PENDING, DraftState.AWAITING_APPROVAL)
     statement = update(Draft).where(Draft.instance_id == instance_id, Draft.state.in_(waiting))
     await connection.execute(statement.values(state=DraftState.STOPPED, who=by, why=why))
     await connection.execute(delete(SenderSlot).where(SenderSlot.instance_id == instance_id, ~SenderSlot.taken))
+    await close_waiting(connection, instance_id, by=by, why=why)

@@ -39,6 +39,18 @@ async def last_change(connection: AsyncConnection, instance_id: str) -> int:
     return found.scalar() or 0
 
 
+async def was_noted(connection: AsyncConnection, instance_id: str, step: int, what: str, since: datetime) -> bool:
+    """Say whether a note of this name was added about a step since an instant."""
+    statement = select(LedgerEntry.id).where(
+        LedgerEntry.instance_id == instance_id,
+        LedgerEntry.step == step,
+        LedgerEntry.subject == "note",
+        LedgerEntry.to_state == what,
+        LedgerEntry.at >= since,
+    )
+    return (await connection.execute(statement.limit(1))).scalar() is not None
+
+
 async def add_note(
     connection: AsyncConnection, instance_id: str, step: int | None, what: str, *, by: str, why: str
 ) -> None:

@@ -1,19 +1,38 @@
 """Tasks: opened by a cause, closed when it is gone."""
 
-from sqlalchemy import func, update
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, func, literal_column, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.task import TaskKind, TaskState
-from store.tables import Task
+from store.tables import Draft, Instance, Task
+
+# Written into the statements: a plan made without them could not use the index of open tasks, or would sort them all.
+_OPEN: Any = literal_column(f"'{TaskState.OPEN}'")
+# Each brings its message along, so a page is small.
+PAGE = 100
+_PAGE: Any = literal_column(str(PAGE))
+# What a stop takes away the cause of: nothing is to be approved or done any more.
+_WAITING = (TaskKind.APPROVE_DRAFT, TaskKind.MANUAL_STEP)
 
 
 async def open_task(
-    connection: AsyncConnection, instance_id: str, step: int, kind: TaskKind, *, by: str, why: str
+    connection: AsyncConnection,
+    instance_id: str,
+    step: int,
+    kind: TaskKind,
+    *,
+    by: str,
+    why: str,
+    instructions: str = "",
 ) -> None:
     """Open the one task of this kind for a step; where it is open already, nothing happens."""
-    statement = insert(Task).values(instance_id=instance_id, step=step, kind=kind, who=by, why=why)
-    reopened = {"state": TaskState.OPEN, "who": by, "why": why, "opened_at": func.now()}
+    said = {"who": by, "why": why, "instructions": instructions}
+    statement = insert(Task).values(instance_id=instance_id, step=step, kind=kind, **said)
+    reopened = said | {"state": TaskState.OPEN, "opened_at": func.now()}
     closed = Task.state == TaskState.CLOSED
     await connection.execute(
         statement.on_conflict_do_update(index_elements=["instance_id", "step", "kind"], set_=reopened, where=closed)
@@ -24,3 +43,70 @@ async def close_tasks(connection: AsyncConnection, instance_id: str, step: int, 
     """Close what was open for a step: its cause is gone."""
     statement = update(Task).where(Task.instance_id == instance_id, Task.step == step, Task.state == TaskState.OPEN)
     await connection.execute(statement.values(state=TaskState.CLOSED, who=by, why=why))
+
+
+async def close_waiting(connection: AsyncConnection, instance_id: str, *, by: str, why: str) -> None:
+    """Close what an instance that ends asked a person to approve or to do."""
+    statement = update(Task).where(
+        Task.instance_id == instance_id, Task.kind.in_(_WAITING), Task.state == TaskState.OPEN
+    )
+    await connection.execute(statement.values(state=TaskState.CLOSED, who=by, why=why))
+
+
+class OpenTask(NamedTuple):
+    """A task that a person has to do, with its step's draft; `state` and what follows are None where it has none."""
+
+    opened_at: datetime
+    instance_id: str
+    step: int
+    kind: str
+    why: str
+    instructions: str
+    lead_id: str
+    sequence: str
+    status: str
+    reason: str
+    due_at: datetime | None  # of the step, or when a person looked last
+    state: str | None
+    fingerprint: str | None
+    content: bytes | None
+    message_id: str | None
+    recipient: str | None
+    claimed_at: datetime | None
+    overdue_at: datetime | None
+
+
+_OF_DRAFT = ("state", "fingerprint", "content", "message_id", "recipient", "claimed_at", "overdue_at")
+_BEGINNING = (datetime.min.replace(tzinfo=UTC), "", 0, "")
+
+
+def _open_tasks() -> Select[Any]:
+    of_task = (Task.opened_at, Task.instance_id, Task.step, Task.kind, Task.why, Task.instructions)
+    of_instance = (Instance.lead_id, Instance.sequence, Instance.status, Instance.reason, Instance.until)
+    columns: tuple[Any, ...] = (*of_task, *of_instance, *(getattr(Draft, name) for name in _OF_DRAFT))
+    return (
+        select(*columns)
+        .join(Instance, Instance.id == Task.instance_id)
+        .outerjoin(Draft, (Draft.instance_id == Task.instance_id) & (Draft.step == Task.step))
+        .where(Task.state == _OPEN)
+    )
+
+
+async def read_open(
+    connection: AsyncConnection, workspace: str, after: OpenTask | None = None, kind: TaskKind | None = None
+) -> list[OpenTask]:
+    """Read the next page of a workspace's open tasks, the oldest first; those of one kind if asked."""
+    place = tuple_(Task.opened_at, Task.instance_id, Task.step, Task.kind)
+    last = after[:4] if after else _BEGINNING
+    # said of the index's own column too: four columns can't lead into an index of one
+    statement = _open_tasks().where(Task.opened_at >= last[0], place > tuple_(*last), Instance.workspace == workspace)
+    if kind is not None:
+        statement = statement.where(Task.kind == kind)
+    statement = statement.order_by(*place.clauses).limit(_PAGE)
+    return [OpenTask(*row) for row in await connection.execute(statement)]
+
+
+async def read_open_of(connection: AsyncConnection, instance_id: str) -> list[OpenTask]:
+    """Read the open tasks of an instance, in the order of its steps."""
+    statement = _open_tasks().where(Task.instance_id == instance_id).order_by(Task.step, Task.opened_at)
+    return [OpenTask(*row) for row in await connection.execute(statement)]

@@ -11,6 +11,7 @@ _OF_DRAFT = {
     "pending": "pending",
     "sending": "pending",
     "sent": "sent",
+    "done": "sent",
     "refused": "refused",
     "unknown": "unknown",
     "skipped": "skipped",
@@ -18,7 +19,7 @@ _OF_DRAFT = {
     "stopped": "stopped",
 }
 KINDS = ("sent", "pending", "held", "skipped", "refused", "stopped", "unknown")
-_SETTLED = ("sent", "refused", "skipped", "discarded", "stopped", "unknown")
+_SETTLED = ("sent", "done", "refused", "skipped", "discarded", "stopped", "unknown")
 
 
 class Count(NamedTuple):

@@ -1,9 +1,10 @@
-"""What the Web UI shows of a follow-up, in markdown: each step, what it waits for, and when paused how to go on."""
+"""What the Web UI shows of a follow-up, in markdown: each step, what it waits for, and how a person lets it go on."""
 
 from datetime import datetime
 
 from domain.draft import DraftKey, draft_id, message_id
 from domain.instance import InstanceStatus, Reason
+from domain.step import Awaiting
 from workflows.progress import Progress
 
 WHAT_HAPPENED = {
@@ -12,7 +13,8 @@ WHAT_HAPPENED = {
     Reason.REFUSED_MESSAGE: "The provider refused this message for what it is. It was not sent and never will be.",
     Reason.REFUSED_CONFIGURATION: "The provider refused **us** (credentials, sender, policy). The message was not "
     "sent. Mend the configuration, then resume: the same message is tried again.",
-    Reason.EXPIRED: "The step fell due too long ago to be sent without a person's word. Resume sends it now.",
+    Reason.EXPIRED: "The step fell due too long ago to be sent without a person's word. Resume sends it now; or, where "
+    "it has to be approved or done by a person, waits for that anew.",
     Reason.STEP_FAILED: "Delivering failed several times by our own fault; nothing was sent. See the worker's log.",
     Reason.UNRENDERABLE: "The lead's data no longer fill the template; nothing was sent. Mend them, then resume.",
     Reason.OPERATOR: "An operator paused it. Resume goes on where it stopped.",
@@ -38,6 +40,8 @@ def details(at: Progress, misunderstood: str) -> str:
         parts.append(f"> Not done: {misunderstood}")
     if at.paused:
         parts += [_why_paused(at), _how_to_resume(at)]
+    if at.awaits is not None:
+        parts += [_what_awaits(at, at.awaits), _how_to_decide(at, at.awaits)]
     return "\n\n".join(parts)
 
 
@@ -61,6 +65,9 @@ def _waits_for(at: Progress) -> str:
     match at.status:
         case InstanceStatus.PAUSED:
             return f"waits for a person: {at.reason}"
+        case InstanceStatus.AWAITING_APPROVAL if at.awaits:
+            overdue = ", overdue" if at.awaits.overdue else ""
+            return f"waits for a person: {at.reason}{overdue}, until {_instant(at.awaits.expires_at)}"
         case InstanceStatus.HELD:
             return f"held until {_instant(at.until)}: {at.reason}"
         case _:
@@ -85,6 +92,31 @@ def _how_to_resume(at: Progress) -> str:
     table = "\n".join(["| input | meaning |", "| --- | --- |", *rows])
     example = f"followup resume '{at.follow_up.instance_id}' --decision {decisions[0]} --note '…'"
     return f"{here}\n\n{table}\n\nIn a shell, with any of these decisions:\n\n`{example}`"
+
+
+def _what_awaits(at: Progress, awaits: Awaiting) -> str:
+    read = f"`followup task show '{at.follow_up.instance_id}'` shows it."
+    if awaits.reason is Reason.MANUAL_STEP:
+        return f"### What waits\nStep {at.step} is to be done by a person. {read}"
+    return (
+        f"### What waits\nThe message of step {at.step} is rendered, and is sent once a person has approved it. {read}"
+        f"\n\nIts fingerprint began with `{awaits.fingerprint[:8]}` when this page was written. Whoever edits it "
+        "changes that, and an approval of what it said before is refused."
+    )
+
+
+def _how_to_decide(at: Progress, awaits: Awaiting) -> str:
+    instance, seen = at.follow_up.instance_id, awaits.fingerprint[:8]
+    if awaits.reason is Reason.MANUAL_STEP:
+        word, given, option, meaning = "done", "(none)", "", "it was done: go on with the next step"
+    else:
+        word, given, option, meaning = "approve", f'"{seen}"', f" --fingerprint {seen}", "send this message"
+    rows = [(word, given, meaning), ("reject", "(none)", MEANINGS["skip"]), ("stop", "(none)", MEANINGS["stop"])]
+    table = "\n".join(
+        ["| signal | input | meaning |", "| --- | --- | --- |", *(f"| `{a}` | `{b}` | {c} |" for a, b, c in rows)]
+    )
+    here = "### How to go on\nHere: More Actions, Send a Signal, with one of these:"
+    return f"{here}\n\n{table}\n\nIn a shell:\n\n`followup task {word} '{instance}'{option} --note '…'`"
 
 
 def _input(decision: str) -> str:

@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.steps import StepActivities
     from activities.uninterrupted import HEARTBEAT_TIMEOUT
-    from domain.command import Command, Decision, Pause, Resume, Stop
+    from domain.command import Approve, Command, Decision, Done, Pause, Reject, Stop, Verdict, settlement
     from domain.instance import WORKFLOW_TYPE, Reason
     from domain.schedule import back_off
     from domain.step import (
@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         RecordOutcome,
         Settled,
         SettleStep,
+        Stopped,
         Unrecorded,
     )
     from workflows.details import details
@@ -89,6 +90,8 @@ class FollowUpWorkflow(Inbox):
             await workflow.wait_condition(lambda: bool(self.inbox))
         elif self._at.until > workflow.now():
             await self._sleep()
+        elif self._at.awaiting:
+            self._apply(await self._settle(None))
         else:
             await self._deliver()
 
@@ -144,7 +147,7 @@ class FollowUpWorkflow(Inbox):
         if isinstance(result, Ready) and self._failures > 1:
             self._at.until += back_off(self._failures)
 
-    async def _settle(self, decision: Decision | None, **said: Any) -> Settled:
+    async def _settle(self, decision: Decision | Verdict | None, **said: Any) -> Settled:
         call = SettleStep(instance_id=self._id, step=self._at.step, decision=decision, **said)
         while True:
             result: Settled = await self._until_done(StepActivities.settle_step, call)
@@ -158,8 +161,7 @@ class FollowUpWorkflow(Inbox):
         return paused
 
     async def _obey(self, asked: Asked) -> None:
-        objection = self.objection(asked.command)
-        if objection is not None:
+        if (objection := self.objection(asked.command)) is not None:
             self.answer(asked, objection, refused=not self._at.is_so(asked.command))
             return
         match asked.command:
@@ -168,15 +170,17 @@ class FollowUpWorkflow(Inbox):
                 result = await self._settle(None, by=by)
             case Pause(reason=reason, by=by):
                 result = await self._pause(reason, by=by)
-            case Resume(decision=decision, asked_pause_only=asked_pause_only, by=by):
-                result = await self._settle(decision, by=by, asked_pause_only=asked_pause_only)
-            case Stop(reason=reason, by=by):
-                result = await self._settle(Decision.STOP, reason=reason, by=by)
+            case said:
+                result = await self._settle(**settlement(said))
         self._apply(result)
         if isinstance(result, Ready):
             self._at.due_at = self._at.until  # a person has looked: it expires anew from here
         if isinstance(result, DecisionRefused):
+            if self._at.awaiting:
+                self._apply(await self._settle(None))  # what was seen may be old: the page shows what is so
             self.answer(asked, result.sentence, refused=True)
+        elif isinstance(result, Stopped) and isinstance(asked.command, Approve | Reject | Done):
+            self.answer(asked, self.objection(asked.command) or "", refused=True)
         else:
             self.answer(asked, f"step {self._at.step} of {self._at.follow_up.steps}: {self._at.status}")
 

@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain import command
-    from domain.command import Command, Pause, Resume, Stop, read_command
+    from domain.command import Approve, Command, Done, Pause, Reject, Resume, Stop, read_command
 
 
 @dataclass
@@ -82,6 +82,18 @@ class Inbox:
     def stop(self, *arguments: Any) -> None:
         self._take(Stop, arguments)
 
+    @workflow.signal(name=command.APPROVE, description=command.APPROVE_HELP)
+    def approve(self, *arguments: Any) -> None:
+        self._take(Approve, arguments)
+
+    @workflow.signal(name=command.REJECT, description=command.REJECT_HELP)
+    def reject(self, *arguments: Any) -> None:
+        self._take(Reject, arguments)
+
+    @workflow.signal(name=command.DONE, description=command.DONE_HELP)
+    def done(self, *arguments: Any) -> None:
+        self._take(Done, arguments)
+
     @workflow.update(name=command.PAUSE, description=command.PAUSE_HELP)
     async def ask_to_pause(self, *arguments: Any) -> str:
         return await self._ask(Pause, arguments)
@@ -94,6 +106,18 @@ class Inbox:
     async def ask_to_stop(self, *arguments: Any) -> str:
         return await self._ask(Stop, arguments)
 
+    @workflow.update(name=command.APPROVE, description=command.APPROVE_HELP)
+    async def ask_to_approve(self, *arguments: Any) -> str:
+        return await self._ask(Approve, arguments)
+
+    @workflow.update(name=command.REJECT, description=command.REJECT_HELP)
+    async def ask_to_reject(self, *arguments: Any) -> str:
+        return await self._ask(Reject, arguments)
+
+    @workflow.update(name=command.DONE, description=command.DONE_HELP)
+    async def ask_whether_done(self, *arguments: Any) -> str:
+        return await self._ask(Done, arguments)
+
     @ask_to_pause.validator
     def check_pause(self, *arguments: Any) -> None:
         self._check(Pause, arguments)
@@ -105,3 +129,15 @@ class Inbox:
     @ask_to_stop.validator
     def check_stop(self, *arguments: Any) -> None:
         self._check(Stop, arguments)
+
+    @ask_to_approve.validator
+    def check_approve(self, *arguments: Any) -> None:
+        self._check(Approve, arguments)
+
+    @ask_to_reject.validator
+    def check_reject(self, *arguments: Any) -> None:
+        self._check(Reject, arguments)
+
+    @ask_whether_done.validator
+    def check_done(self, *arguments: Any) -> None:
+        self._check(Done, arguments)

@@ -1,12 +1,15 @@
 """What a follow-up knows of itself between two turns, and what may be asked of it then."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from domain.command import Command, Decision, Pause, Resume, too_early
+from domain.command import Approve, Command, Decision, Done, Pause, Reject, Resume, too_early
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
-from domain.step import DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
+from domain.step import Awaiting, DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
+
+# The store's clock may be behind: what it says is so is not asked again and again until it has caught up.
+_AGAIN = timedelta(seconds=1)
 
 
 @dataclass
@@ -21,6 +24,7 @@ class Progress:
     until: datetime = field(init=False)
     code: str = ""
     not_sent_from: datetime | None = None
+    awaits: Awaiting | None = None
     behind: list[DraftState] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -36,6 +40,11 @@ class Progress:
         """Only a person, or evidence, moves it on."""
         return self.status is InstanceStatus.PAUSED
 
+    @property
+    def awaiting(self) -> bool:
+        """A person has to approve the draft, or to do the step."""
+        return self.status is InstanceStatus.AWAITING_APPROVAL
+
     def apply(self, result: Settled, now: datetime) -> None:
         """Take in what a step was answered."""
         match result:
@@ -47,6 +56,9 @@ class Progress:
             case Paused():
                 self._become(InstanceStatus.PAUSED, result.reason)
                 self.code, self.not_sent_from = result.code, result.not_sent_from
+            case Awaiting():
+                self._become(InstanceStatus.AWAITING_APPROVAL, result.reason)
+                self.awaits, self.until = result, max(result.look_at, now + _AGAIN)
             case Stopped():
                 self._become(InstanceStatus.STOPPED, result.reason)
             case Ready():
@@ -69,7 +81,7 @@ class Progress:
 
     def _become(self, status: InstanceStatus, reason: Reason) -> None:
         self.status, self.reason = status, reason
-        self.code, self.not_sent_from = "", None
+        self.code, self.not_sent_from, self.awaits = "", None, None
 
     def is_so(self, command: Command) -> bool:
         """Say whether a command asks for what is so already, as the signal does that repeats an activity's result."""
@@ -81,13 +93,31 @@ class Progress:
             return f"the follow-up is {self.status} ({self.reason}): nothing more can be asked of it"
         if isinstance(command, Pause) and self.paused:
             return f"it is paused already ({self.reason})"
-        if not isinstance(command, Resume):
+        if isinstance(command, Approve | Reject | Done):
+            return self._objection_to_verdict(command)
+        return self._objection_to_resume(command, now) if isinstance(command, Resume) else None
+
+    def _objection_to_verdict(self, command: Approve | Reject | Done) -> str | None:
+        if not self.awaiting and not self.paused:
+            return f"step {self.step} waits for no person: the follow-up is {self.status} ({self.reason})"
+        return None if isinstance(command, Approve) else self._said_of_another(command.step)
+
+    def _said_of_another(self, step: int | None) -> str | None:
+        if step in (None, self.step):
             return None
+        return f"it was said of step {step}, but step {self.step} waits: look again, and say it of that one"
+
+    def _objection_to_resume(self, command: Resume, now: datetime) -> str | None:
+        if self.awaiting and command.decision in (Decision.SKIP, Decision.STOP):
+            return self._said_of_another(command.step)
+        if self.awaiting:
+            word = "done" if self.reason is Reason.MANUAL_STEP else "approve"
+            return f"step {self.step} waits for a person ({self.reason}): say {word}, reject or stop"
         held_for_the_lead = command.asked_pause_only and self.reason is Reason.OUT_OF_OFFICE
         if not self.paused and not held_for_the_lead:
             return f"it is not paused but {self.status} ({self.reason}): there is nothing to resume"
-        if command.step not in (None, self.step):
-            return f"it was said of step {command.step}, but step {self.step} waits: look again, and say it of that one"
+        if objection := self._said_of_another(command.step):
+            return objection
         if command.paused_for not in (None, self.reason):
             return f"it was said of a pause for {command.paused_for}, but it is paused for {self.reason}: look again"
         if command.decision is Decision.NOT_SENT and self.not_sent_from is not None and now < self.not_sent_from:

@@ -1,0 +1,28 @@
+"""What may be changed of a draft that awaits its approval: what it says. Wants the lead's lock held."""
+
+from typing import NamedTuple
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.draft import DraftState
+from store.tables import Draft
+
+
+class Rewritten(NamedTuple):
+    """What a draft says now: frozen anew, so that an approval of what it said before is void."""
+
+    subject: str
+    content: bytes
+    fingerprint: str
+
+
+async def rewrite_draft(connection: AsyncConnection, draft_id: str, seen: str, new: Rewritten) -> bool:
+    """Let a draft say something else; False when it awaits no approval, or is not the one that was seen any more.
+
+    `seen` is the fingerprint of that one. The guard of drafts refuses this in every other state.
+    """
+    statement = update(Draft).where(
+        Draft.id == draft_id, Draft.state == DraftState.AWAITING_APPROVAL, Draft.fingerprint == seen
+    )
+    return (await connection.execute(statement.values(**new._asdict()))).rowcount == 1
