@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from temporalio.service import RPCError
 
 from connect import UnreachableError, complain, leave, open_database, open_temporal, run
-from intake.enrolment import Enroller, EnrolmentError
+from intake.enrolment import Enroller
 from intake.event_reading import read_event
 from intake.events import Answer, Done, EventDoor, EventError, NotTakenError
 from intake.file_error import FileError
@@ -69,7 +69,7 @@ def enroll(
     """
     tally = Tally()
     try:
-        run(_enroll(tally, sequence, leads, enrolment_key), name="starter", also=(FileError, EnrolmentError))
+        run(_enroll(tally, sequence, leads, enrolment_key), name="starter", also=(FileError,))
     except SystemExit:
         if tally.rows:
             complain("starter", "what was done before is below; run the same command again to do the rest")

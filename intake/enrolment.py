@@ -40,20 +40,6 @@ class Result(NamedTuple):
     reason: str = ""
 
 
-class EnrolmentError(Exception):
-    """A sequence can't be enrolled in. The message is for people."""
-
-
-def check_enrollable(sequence: sequences.Sequence) -> None:
-    """Raise EnrolmentError for a sequence that asks for what is not done yet: it would send what nobody approved."""
-    for order, step in enumerate(sequence.steps, start=1):
-        if step.approval:
-            raise EnrolmentError(
-                f"{sequence.name}: step {order} has approval: true, and approvals are not supported yet; "
-                "nobody was enrolled: remove it there, or wait with this sequence"
-            )
-
-
 class Enroller:
     """Enrols leads of one workspace. `by` names who does, in the ledger."""
 
@@ -69,10 +55,8 @@ class Enroller:
         """Enrol leads in a sequence, a batch at a time; yields what became of each row.
 
         Doing it again changes nothing, and starts what a failure left unstarted. Raises what the store and Temporal
-        raise when they are down: the rows answered by then are enrolled, and enrolling again does the rest. Raises
-        EnrolmentError before the first.
+        raise when they are down: the rows answered by then are enrolled, and enrolling again does the rest.
         """
-        check_enrollable(sequence)
         source = iter(rows)
         while batch := list(islice(source, _BATCH)):
             wanted: list[tuple[int | None, Wanted]] = []

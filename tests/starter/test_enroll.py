@@ -116,7 +116,6 @@ async def test_people_are_told_every_refused_row(starter: Command, sequence: Pat
         ),
         (SEQUENCE.replace("{{ name }}", "{{ name"), ":5: step 1, body: "),
         (b"name: \xff\xfe\n", ":1: is not UTF-8"),
-        (SEQUENCE.replace("wait: 1d\n    body", "wait: 1d\n    approval: true\n    body"), "step 2 has approval: true"),
     ],
 )
 async def test_a_bad_sequence_is_one_message_and_changes_nothing(
