@@ -20,6 +20,7 @@ from domain.instance import InstanceStatus, Reason
 from domain.sequence import StopKind
 from domain.task import TaskKind
 from store import (
+    approvals,
     chosen,
     drafts,
     events,
@@ -170,11 +171,19 @@ CALLS: dict[str, Call] = {
     "stops.find_stops": lambda connection: stops.find_stops(connection, "w", ["00001", "new"]),
     "stops.find_running": lambda connection: stops.find_running(connection, "w", "00001"),
     "ledger.read_ledger": lambda connection: ledger.read_ledger(connection, ONE),
+    "ledger.was_noted": lambda connection: ledger.was_noted(connection, ONE, 1, "x", NOW),
     "ledger.last_change": lambda connection: ledger.last_change(connection, ONE),
     "shown.read_drafts": lambda connection: shown.read_drafts(connection, ONE),
     "ledger.add_note": lambda connection: ledger.add_note(connection, ONE, 1, "x", by="test", why="test"),
     "tasks.open_task": lambda connection: tasks.open_task(
         connection, ONE, 1, TaskKind.SETTLE_OUTCOME, by="test", why="test"
+    ),
+    "tasks.close_waiting": lambda connection: tasks.close_waiting(connection, ONE, by="test", why="test"),
+    "tasks.read_open": lambda connection: tasks.read_open(connection, "w"),
+    "tasks.read_open of a kind": lambda connection: tasks.read_open(connection, "w", None, TaskKind.ALARM),
+    "tasks.read_open_of": lambda connection: tasks.read_open_of(connection, ONE),
+    "approvals.rewrite_draft": lambda connection: approvals.rewrite_draft(
+        connection, DRAFT, "f", approvals.Rewritten("s", b"", "f")
     ),
     "tasks.close_tasks": lambda connection: tasks.close_tasks(connection, ONE, 1, by="test", why="test"),
 }
