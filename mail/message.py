@@ -72,7 +72,7 @@ def freeze(
         date=format_datetime(date.astimezone(UTC)),
         message_id=message_id(draft_id, from_.domain),
         references=thread.references,
-        body=_line_ends(body),
+        body=line_ends(body),
         reply_to=_mailbox("Reply-To", "", reply_to).addr_spec if reply_to else None,
         unsubscribe_url=unsubscribe_url,
     )
@@ -103,12 +103,13 @@ def answering(subject: str) -> str:
     return "Re: " + re.sub(r"^\s*(?:re:\s*)*", "", subject.strip(" "), flags=re.IGNORECASE)
 
 
-def _line_ends(body: str) -> str:
+def line_ends(body: str) -> str:
+    """Return a body with the one kind of line end it is frozen with, and one at its end."""
     return body.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n") + "\n"
 
 
 def _written(parts: _Parts) -> bytes:
-    encoding, body = _encoded_body(parts.body)
+    encoding, body = encoded_body(parts.body)
     lines = [
         headers.header("From", headers.mailbox("From", parts.sender.display_name, parts.sender.addr_spec)),
         headers.header("To", headers.mailbox("To", parts.recipient.display_name, parts.recipient.addr_spec)),
@@ -138,7 +139,7 @@ def _further(parts: _Parts) -> dict[str, list[str]]:
     return further
 
 
-def _encoded_body(body: str) -> tuple[str, bytes]:
+def encoded_body(body: str) -> tuple[str, bytes]:
     """Return the transfer encoding and the body in it: as it is where every line is short plain ASCII.
 
     A space before a line end is lost on some ways, so it is encoded too (RFC 2045, 6.7, rule 3).
@@ -173,7 +174,7 @@ def _require_read_back(content: bytes, parts: _Parts) -> None:
         if _value(name, str(read[name])) != value:
             raise MessageError(f"{name}: does not read back as it was given: make it plainer")
     payload = read.get_payload(decode=True)
-    if not isinstance(payload, bytes) or _line_ends(payload.decode("utf-8", "replace")) != parts.body:
+    if not isinstance(payload, bytes) or line_ends(payload.decode("utf-8", "replace")) != parts.body:
         raise MessageError("body: does not read back as it was given: remove unusual characters")
 
 

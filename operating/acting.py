@@ -16,14 +16,35 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.command import PAUSE, RESUME, STOP, Command, Pause, Resume, Stop
+from domain.command import (
+    APPROVE,
+    DONE,
+    PAUSE,
+    REJECT,
+    RESUME,
+    STOP,
+    Approve,
+    Command,
+    Done,
+    Pause,
+    Reject,
+    Resume,
+    Stop,
+)
 from domain.instance import workflow_id
 from store.instances import Listed
 from store.ledger import NOT_DONE, add_note, last_change
 
 # A worker answers within a second or two; the first task after another worker's death waits 10 s for its sticky cache.
 PATIENCE = timedelta(seconds=15)
-_NAMES: dict[type[Command], str] = {Pause: PAUSE, Resume: RESUME, Stop: STOP}
+_NAMES: dict[type[Command], str] = {
+    Pause: PAUSE,
+    Resume: RESUME,
+    Stop: STOP,
+    Approve: APPROVE,
+    Reject: REJECT,
+    Done: DONE,
+}
 
 
 class Answer(NamedTuple):
@@ -50,10 +71,10 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
     The words stay in PostgreSQL, for they may name people; a refusal is noted after them. Until something happens to
     the follow-up, the same command is the same update: said again after no answer came, it is not obeyed twice.
     """
-    if isinstance(command, Resume):
+    if isinstance(command, Resume | Reject | Done):
         command = command.model_copy(update={"step": found.step})
     name, by = _NAMES[type(command)], command.by
-    said = f"{name} {command.decision}" if isinstance(command, Resume) and command.decision != RESUME else name
+    said = " ".join([name, *_particulars(command)])
     async with engine.begin() as connection:
         last = await last_change(connection, found.instance_id)
         await add_note(connection, found.instance_id, found.step, said, by=by, why=note)
@@ -70,6 +91,16 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
         )
         return Answer(found.instance_id, said, done=False, answer=answer, answered=False)
     return Answer(found.instance_id, said, done=True, answer=sentence)
+
+
+def _particulars(command: Command) -> list[str]:
+    match command:
+        case Resume() if command.decision != RESUME:
+            return [command.decision]
+        case Approve():
+            return [command.fingerprint[:8]]
+        case _:
+            return []
 
 
 async def _ask(handle: WorkflowHandle[Any, Any], name: str, command: Command, update_id: str) -> str:

@@ -10,9 +10,12 @@ from store.tables import Draft
 
 
 class Rewritten(NamedTuple):
-    """What a draft says now: frozen anew, so that an approval of what it said before is void."""
+    """What a draft says now: frozen anew, so that an approval of what it said before is void.
 
-    subject: str
+    `subject` is None where it stays: an answer has that of its thread, stored without the `Re:` it is sent with.
+    """
+
+    subject: str | None
     content: bytes
     fingerprint: str
 
@@ -25,4 +28,5 @@ async def rewrite_draft(connection: AsyncConnection, draft_id: str, seen: str, n
     statement = update(Draft).where(
         Draft.id == draft_id, Draft.state == DraftState.AWAITING_APPROVAL, Draft.fingerprint == seen
     )
-    return (await connection.execute(statement.values(**new._asdict()))).rowcount == 1
+    changed = {name: value for name, value in new._asdict().items() if value is not None}
+    return (await connection.execute(statement.values(changed))).rowcount == 1
