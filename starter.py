@@ -4,8 +4,10 @@ import json
 import logging
 import re
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,21 +18,27 @@ from connect import UnreachableError, complain, leave, open_database, open_tempo
 from intake.enrolment import Enroller
 from intake.event_reading import read_event
 from intake.events import Answer, Done, EventDoor, EventError, NotTakenError
-from intake.file_error import FileError
+from intake.file_error import FileError, read_whole
+from intake.inbound import InboundDoor
+from intake.inbound_command import Reach, inbound
 from intake.lead_file import read_leads
+from intake.mailbox import ImapError
 from intake.sequence_file import find_sequence, read_sequence
 from intake.tally import Tally
 from settings import HOME, login_name, read_settings
 
 _SEQUENCES = HOME / "sequences"
+# As over HTTP, and room for whoever wraps lines.
+_MOST_BYTES = 1024 * 1024
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
 
 
 @app.callback()
-def starter() -> None:
-    """Brings leads in: what a file says becomes facts in the database first, then follow-ups in Temporal."""
+def starter(context: typer.Context) -> None:
+    """Brings in leads, events and mail: facts in the database first, then follow-ups in Temporal."""
+    context.obj = Reach(_with_inbound_door)
 
 
 def _key(written: str) -> str:
@@ -139,22 +147,31 @@ def event(
     raise typer.Exit(1 if answer.done is Done.NOT_ENROLLED else 0)
 
 
-def _read(file: Path) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise FileError([f"{file}: can't be read ({error.strerror}); check the name and its permissions"]) from None
-
-
 async def _event(file: Path, event_id: str | None) -> Answer:
-    said = read_event(_read(file), event_id)
+    said = read_event(read_whole(file, _MOST_BYTES), event_id)
+    async with _doors() as (door, _):
+        return await door.deliver(said)
+
+
+@asynccontextmanager
+async def _doors() -> AsyncIterator[tuple[EventDoor, InboundDoor]]:
     settings = read_settings()
+    workspace = settings.workspace
     client = await open_temporal()
     async with open_database(settings) as engine:
-        door = EventDoor(
-            engine, client, workspace=settings.workspace, task_queue=settings.task_queue, sequences=_SEQUENCES
-        )
-        return await door.deliver(said)
+        events = EventDoor(engine, client, workspace=workspace, task_queue=settings.task_queue, sequences=_SEQUENCES)
+        yield events, InboundDoor(engine, events, workspace=workspace)
+
+
+app.command()(inbound)
+
+
+def _with_inbound_door(work: Callable[[InboundDoor], Awaitable[Any]]) -> Any:
+    async def within() -> Any:
+        async with _doors() as (_, door):
+            return await work(door)
+
+    return run(within(), name="starter", also=(FileError, EventError, NotTakenError, ImapError))
 
 
 @app.command()
@@ -164,7 +181,8 @@ def serve(
 ) -> None:
     """Take app events over HTTP, signed with FOLLOWUP_EVENT_SECRET, until SIGTERM or Ctrl-C.
 
-    `POST /events` takes them, `/healthz` and `/readyz` tell how it is, `/openapi.json` describes all of it.
+    `POST /events` takes them, `POST /inbound` takes mail that came in, `/healthz` and `/readyz` tell how it is, and
+    `/openapi.json` describes all of it.
     """
     from ingress import serve as serve_events  # a web framework, which the other commands can do without
 

@@ -1,5 +1,6 @@
 """What is wrong with a file of sequences or leads."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,18 @@ class FileError(Exception):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
         super().__init__("\n".join(self.problems))
+
+
+def read_whole(path: Path, most_bytes: int) -> bytes:
+    """Read a file, or stdin as `-`. Raises FileError."""
+    try:
+        with sys.stdin.buffer if str(path) == "-" else path.open("rb") as opened:
+            content = opened.read(most_bytes + 1)
+    except OSError as error:
+        raise FileError([f"{path}: can't be read ({error.strerror}); check the name and its permissions"]) from None
+    if len(content) > most_bytes:
+        raise FileError([f"{path}: is larger than {most_bytes} bytes; shorten it"])
+    return content
 
 
 def require_utf8(path: Path, *, most_bytes: int | None = None, longest_line: int = 1_000_000) -> None:

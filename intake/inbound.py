@@ -16,17 +16,17 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.service import RPCError
 
-from activities.evidence import Bearing, Taken, take_evidence
+from activities.evidence import Bearing
 from domain.event import EVENT, Event, EventType
 from domain.evidence import EvidenceKind
 from intake import event_facts
 from intake.events import EventDoor, NotTakenError
 from intake.inbound_kind import InboundKind
 from intake.inbound_mail import Inbound, read_inbound
+from intake.witness import Witness
 from store.engine import is_down
-from store.evidence import Named, Seen, find_named
+from store.evidence import Named, Seen
 
 _log = logging.getLogger(__name__)
 # What a message with pictures has; larger ones are refused before they are read.
@@ -88,9 +88,8 @@ class InboundDoor:
     """Takes the mail of one workspace; `events` takes what follows from it."""
 
     def __init__(self, engine: AsyncEngine, events: EventDoor, *, workspace: str) -> None:
-        self._engine = engine
+        self.witness = Witness(engine, events.starter, workspace=workspace)
         self._events = events
-        self._workspace = workspace
 
     async def take(self, raw: bytes, came_at: datetime | None = None) -> InboundAnswer:
         """Take a message that came in: when this returns, its facts are stored and its workflows know.
@@ -112,7 +111,7 @@ class InboundDoor:
         return answer
 
     async def _take(self, inbound: Inbound, came_at: datetime) -> InboundAnswer:
-        named = await self._find(inbound)
+        named = await self.witness.find(_names(inbound))
         if named is None:
             return InboundAnswer(key=inbound.key, kind=inbound.kind, done=Done.UNMATCHED)
         done = _done(inbound, named)
@@ -122,31 +121,15 @@ class InboundDoor:
         kind = EvidenceKind.DELIVERY if done is Done.OWN_COPY else _EVIDENCE[inbound.kind]
         by = f"inbound:{inbound.key}"
         # the workflow is told last: a stop must be known before it goes on to the next step
-        taken = await self._weigh(named, Seen(kind, by, came_at), by)
+        taken = await self.witness.weigh(named.draft_id, Seen(kind, by, came_at), by)
         event = _event(inbound, named, came_at) if done is Done.TAKEN else None
         answer = await self._events.deliver(event) if event else None
-        await self._tell(named, taken, by)
+        await self.witness.tell(named.draft_id, taken, by)
         return InboundAnswer(**place, done=done, evidence=taken.bearing, event=answer)
 
-    async def _find(self, inbound: Inbound) -> Named | None:
-        names = [*([inbound.own] if inbound.own else []), *inbound.message_hashes, *inbound.tokens]
-        if not names:
-            return None
-        async with self._engine.connect() as connection:
-            return next(iter(await find_named(connection, self._workspace, list(dict.fromkeys(names)))), None)
 
-    async def _weigh(self, named: Named, seen: Seen, by: str) -> Taken:
-        async with self._engine.begin() as connection:
-            return await take_evidence(connection, named.draft_id, seen, by)
-
-    async def _tell(self, named: Named, taken: Taken, by: str) -> None:
-        try:
-            if taken.bearing is Bearing.SETTLES:
-                await self._events.starter.settled(named.instance_id, named.step, by)
-            if taken.paused:
-                await self._events.starter.contradicted(named.instance_id, by)
-        except (RPCError, RuntimeError) as error:  # RuntimeError is how a failed connect shows
-            raise NotTakenError("Temporal can't be reached: give the message again") from error
+def _names(inbound: Inbound) -> list[str]:
+    return list(dict.fromkeys((*([inbound.own] if inbound.own else []), *inbound.message_hashes, *inbound.tokens)))
 
 
 def _done(inbound: Inbound, named: Named) -> Done:

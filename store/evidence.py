@@ -71,17 +71,17 @@ async def find_named(connection: AsyncConnection, workspace: str, message_hashes
 
 
 class Unknown(NamedTuple):
-    """A draft that may have been sent."""
+    """A draft that may have been sent. Nobody else's draft of its thread may be so, too."""
 
     thread_id: str
     draft_id: str
-    message_id: str
+    message_hash: str
 
 
 async def list_unknown(connection: AsyncConnection, workspace: str, after: str, limit: int) -> list[Unknown]:
     """List drafts that may have been sent, by their threads; `after` is the last thread of the page before."""
     statement = (
-        select(Draft.thread_id, Draft.id, Draft.message_id)
+        select(Draft.thread_id, Draft.id, func.substr(_LEFT_PART, 2))
         .join(Instance, Instance.id == Draft.instance_id)
         .where(_UNKNOWN, Draft.thread_id > bindparam("after"), Instance.workspace == workspace)
         .order_by(Draft.thread_id)

@@ -1,0 +1,49 @@
+"""What was seen of our messages outside, brought in: the facts first, and the workflow told when all else is done."""
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.service import RPCError
+
+from activities.evidence import Bearing, Taken, take_evidence
+from domain.draft import draft_key
+from intake.events import NotTakenError
+from intake.starting import Starter
+from store.evidence import Named, Seen, Unknown, find_named, list_unknown
+
+_PAGE = 500
+
+
+class Witness:
+    """Brings evidence to the drafts of one workspace. All of it may be repeated."""
+
+    def __init__(self, engine: AsyncEngine, starter: Starter, *, workspace: str) -> None:
+        self._engine = engine
+        self._starter = starter
+        self._workspace = workspace
+
+    async def find(self, message_hashes: list[str]) -> Named | None:
+        """Find the draft that the first of these names; the next where that is none of ours."""
+        if not message_hashes:
+            return None
+        async with self._engine.connect() as connection:
+            return next(iter(await find_named(connection, self._workspace, message_hashes)), None)
+
+    async def unknown(self, after: str) -> list[Unknown]:
+        """List a page of drafts that may have been sent; `after` is the thread of the last one before."""
+        async with self._engine.connect() as connection:
+            return await list_unknown(connection, self._workspace, after, _PAGE)
+
+    async def weigh(self, draft_id: str, seen: Seen, by: str) -> Taken:
+        """Keep what was seen, and what follows from it."""
+        async with self._engine.begin() as connection:
+            return await take_evidence(connection, draft_id, seen, by)
+
+    async def tell(self, draft_id: str, taken: Taken, by: str) -> None:
+        """Tell the workflow, which may go on by it: so a stop is stored before. Raises NotTakenError."""
+        instance, step, _ = draft_key(draft_id)
+        try:
+            if taken.bearing is Bearing.SETTLES:
+                await self._starter.settled(instance, step, by)
+            if taken.paused:
+                await self._starter.contradicted(instance, by)
+        except (RPCError, RuntimeError) as error:  # RuntimeError is how a failed connect shows
+            raise NotTakenError("Temporal can't be reached: give it again") from error
