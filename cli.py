@@ -24,8 +24,11 @@ from operating import (
     sequence_commands,
     stats_commands,
     suppress_commands,
+    task_commands,
+    task_edit_command,
     why_commands,
 )
+from operating.editing import EditError
 from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
 from operating.options import AsJson, Which
@@ -120,6 +123,9 @@ app.add_typer(why_commands.app)
 app.add_typer(stats_commands.app)
 app.add_typer(person_commands.app)  # export, forget
 app.add_typer(suppress_commands.app, name="suppress")
+app.add_typer(task_commands.all_tasks)
+task_commands.app.add_typer(task_edit_command.app)
+app.add_typer(task_commands.app, name="task")
 app.add_typer(sequence_commands.app, name="sequence")
 
 
@@ -150,7 +156,7 @@ def _look(work: Callable[[Reached], Awaitable[Any]]) -> Any:
 
 
 def _run(work: Callable[[], Any]) -> Any:
-    return run(work(), name="followup", also=(NotFoundError, FileError, ReplyError))
+    return run(work(), name="followup", also=(NotFoundError, FileError, ReplyError, EditError))
 
 
 def _print_json(values: object) -> None:

@@ -63,7 +63,8 @@ def _waits_for(at: Listed, drafts: list[ShownDraft], now: datetime) -> str:
         case InstanceStatus.PAUSED:
             return "a person"
         case InstanceStatus.AWAITING_APPROVAL:
-            return f"a person's approval of step {at.step}"
+            what = f"to do step {at.step}" if at.reason == Reason.MANUAL_STEP else f"to approve step {at.step}"
+            return f"a person {what}: `followup task show` shows it"
     if at.started_at is None:
         return "its workflow, which was not started yet: enrol the lead again"
     if at.until is None or at.until <= now:

@@ -2,7 +2,7 @@
 
 import shlex
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -10,6 +10,7 @@ from domain.command import APPROVE, DONE, REJECT
 from domain.draft import DraftState
 from domain.task import REMIND_AFTER, TaskKind
 from mail.rewriting import Written, read_message
+from operating.facts import facts
 from store.tasks import PAGE, OpenTask, read_open, read_open_of
 
 
@@ -69,3 +70,21 @@ def _commands(task: OpenTask, program: str) -> list[str]:
         case TaskKind.SETTLE_OUTCOME | TaskKind.ALARM:
             return [f"{program} show {instance}"]
     return [f"{program} task {one}" for one in said]
+
+
+_SHOWN = ("instance_id", "lead_id", "sequence", "step", "kind", "opened_at", "why", "status", "reason", "instructions")
+_LOOK_FOR = ("message_id", "recipient", "claimed_at", "overdue_at")
+
+
+def todo_facts(todo: Todo) -> dict[str, Any]:
+    """A task for programs; `mail` and `fingerprint` of one to approve, `look_for` of an uncertain send."""
+    task = facts(todo.task)
+    uncertain = todo.kind is TaskKind.SETTLE_OUTCOME
+    return {
+        **{name: task[name] for name in _SHOWN},
+        "overdue": todo.overdue,
+        "fingerprint": task["fingerprint"] if todo.mail else None,
+        "mail": facts(todo.mail) if todo.mail else None,
+        "look_for": {name: task[name] for name in _LOOK_FOR} if uncertain else None,
+        "commands": todo.commands,
+    }

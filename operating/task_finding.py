@@ -1,0 +1,27 @@
+"""Which tasks an operator means: those of one follow-up, or the one mail of it that waits for an approval."""
+
+from operating.finding import NotFoundError, find_instance
+from operating.reach import Reach, Reached
+from operating.todo import Todo, read_todos_of
+
+
+async def find_todos(at: Reached, instance: str, program: str) -> list[Todo]:
+    """Find what a follow-up needs a person for. Raises NotFoundError when it needs none."""
+    found = await find_instance(at.engine, at.workspace, instance)
+    todos = await read_todos_of(at.engine, found.instance_id, program)
+    if not todos:
+        raise NotFoundError(f"{found.instance_id} needs no person: it is {found.status} ({found.reason})")
+    return todos
+
+
+def find_mail(reached: Reach, instance: str) -> Todo:
+    """Find the mail of a follow-up that waits for an approval; ends the process where there is none."""
+
+    async def work(at: Reached) -> Todo:
+        for todo in await find_todos(at, instance, reached.program()):
+            if todo.mail is not None:
+                return todo
+        raise NotFoundError(f"no mail of {instance} waits for an approval: see `followup show`")
+
+    found: Todo = reached.run(work)
+    return found
