@@ -92,7 +92,9 @@ async def _moves(connection: AsyncConnection, instance: str, pairs: list[tuple[D
     taken = []
     for before, after in pairs:
         attempt = await connection.begin_nested()
-        channel = {"channel": "task"} if (before, after) == (DraftState.PENDING, DraftState.DONE) else {}
+        channel: dict[str, Any] = (
+            {"channel": "task"} if (before, after) == (DraftState.PENDING, DraftState.DONE) else {}
+        )
         await put_draft(connection, instance, state=before, **channel)
         sent = "clock_timestamp()" if after is DraftState.SENT else "NULL"
         claim = UNCLAIMED if after is DraftState.PENDING else CLAIMED
