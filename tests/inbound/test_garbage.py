@@ -62,8 +62,7 @@ def _damaged(draw: st.DrawFn) -> bytes:
 def _check(raw: bytes) -> None:
     try:
         read = read_inbound(raw)
-    except InboundError as error:
-        assert str(error).startswith("it ")
+    except InboundError:
         return
     assert isinstance(read, Inbound)
     assert _KEY.fullmatch(read.key)

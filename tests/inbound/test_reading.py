@@ -44,8 +44,10 @@ def test_a_message_without_an_id_is_known_by_what_it_says() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [report(samples.FAILED), report(samples.FAILED, returned="text/rfc822-headers"), samples.EXCHANGE]
-    + [samples.EXIM, samples.QMAIL],
+    [
+        *(report(samples.FAILED), report(samples.FAILED, returned="text/rfc822-headers")),
+        *(samples.EXCHANGE, samples.EXIM, samples.QMAIL),
+    ],
     ids=["postfix", "sendmail", "exchange", "exim", "qmail"],
 )
 def test_a_bounce_names_the_message_that_came_back_and_whom_it_did_not_reach(raw: bytes) -> None:

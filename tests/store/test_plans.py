@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import store
 from domain.draft import DraftState
+from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus, Reason
 from domain.sequence import StopKind
 from domain.task import TaskKind
@@ -24,6 +25,7 @@ from store import (
     chosen,
     drafts,
     events,
+    evidence,
     instances,
     leads,
     ledger,
@@ -46,6 +48,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = uuid.UUID(int=1)
 DRAFT = f"{ONE}/1/email"
 PLACE = chosen.Place(NOW, ONE)
+SEEN = evidence.Seen(EvidenceKind.REPLY, "test", NOW)
 SLOT = limits.Slot("w", "s", DRAFT, ONE)
 MOVEMENT = sequences.Movement("w", "s", "000")
 Call = Callable[[AsyncConnection], Awaitable[object]]
@@ -158,6 +161,10 @@ CALLS: dict[str, Call] = {
     "suppressions.list_suppressions": lambda connection: suppressions.list_suppressions(
         connection, "w", prefix="0", after="00001", limit=100
     ),
+    "evidence.add_evidence": lambda connection: evidence.add_evidence(connection, "w", DRAFT, SEEN, "test"),
+    "evidence.find_evidence": lambda connection: evidence.find_evidence(connection, DRAFT),
+    "evidence.find_named": lambda connection: evidence.find_named(connection, "w", ["0" * 40, "1" * 40]),
+    "evidence.list_unknown": lambda connection: evidence.list_unknown(connection, "w", ONE, 500),
     "links.read_link_key": links.read_link_key,
     "links.find_by_hash": lambda connection: links.find_by_hash(connection, "w", "0" * 40),
     "events.find_event": lambda connection: events.find_event(connection, "w", "event-00001"),
