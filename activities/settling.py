@@ -58,17 +58,17 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
 
 
 async def _settle(at: At, facts: StepFacts, call: SettleStep) -> Settled:
-    draft, verdict = facts.draft, isinstance(call.decision, Verdict)
-    if draft is not None and draft.state is DraftState.UNKNOWN and not verdict:
-        return await _settle_unknown(at, facts, draft, call)
-    if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
-        return standing(at, facts)
-    if call.decision is Decision.STOP:
-        return await stop(at, call.reason)
-    if draft is not None and draft.awaits_a_person:
+    draft, over = facts.draft, facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED)
+    if draft is not None and draft.awaits_a_person and not over and call.decision is not Decision.STOP:
         return await decide(at, facts, draft, call)
     if isinstance(call.decision, Verdict):
         return await come_too_late(at, facts, call.decision)
+    if draft is not None and draft.state is DraftState.UNKNOWN:
+        return await _settle_unknown(at, facts, draft, call)
+    if over:
+        return standing(at, facts)
+    if call.decision is Decision.STOP:
+        return await stop(at, call.reason)
     return await _settle_still(at, facts, call.decision)
 
 

@@ -25,7 +25,6 @@ with workflow.unsafe.imports_passed_through():
         RecordOutcome,
         Settled,
         SettleStep,
-        Stopped,
         Unrecorded,
     )
     from workflows.details import details
@@ -176,11 +175,9 @@ class FollowUpWorkflow(Inbox):
         if isinstance(result, Ready):
             self._at.due_at = self._at.until  # a person has looked: it expires anew from here
         if isinstance(result, DecisionRefused):
-            if self._at.awaiting:
-                self._apply(await self._settle(None))  # what was seen may be old: the page shows what is so
+            if isinstance(asked.command, Approve | Reject | Done):
+                self._apply(await self._settle(None))  # what was seen is old: the page shows what is so
             self.answer(asked, result.sentence, refused=True)
-        elif isinstance(result, Stopped) and isinstance(asked.command, Approve | Reject | Done):
-            self.answer(asked, self.objection(asked.command) or "", refused=True)
         else:
             self.answer(asked, f"step {self._at.step} of {self._at.follow_up.steps}: {self._at.status}")
 
