@@ -8,9 +8,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.engine import open_engine
+from store.tables import Compatibility
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -46,14 +48,18 @@ def newest_revision() -> str:
 
 
 async def check_schema(database_url: str) -> None:
-    """Raise SchemaError, with the remedy, when the database is not at the revision this code needs."""
+    """Raise SchemaError, with the remedy, when this code can't run on the database's schema.
+
+    That is the one of the revision this code needs, or a later one that still carries the code of this.
+    """
     engine = open_engine(database_url, connections=1)
     try:
         async with engine.connect() as connection:
             found = await connection.run_sync(_revision)
+            oldest = await _oldest_code(connection) if found and found > newest_revision() else None
     finally:
         await engine.dispose()
-    if found != newest_revision():
+    if found != newest_revision() and (oldest is None or newest_revision() < oldest):
         raise SchemaError(
             f"the database is at revision {found or 'none'}, this version needs {newest_revision()}: "
             "run `followup migrate`, with the newest version of the application"
@@ -62,3 +68,7 @@ async def check_schema(database_url: str) -> None:
 
 def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+async def _oldest_code(connection: AsyncConnection) -> str | None:
+    return (await connection.execute(select(Compatibility.oldest))).scalar_one_or_none()

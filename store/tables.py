@@ -308,3 +308,17 @@ class LedgerEntry(Base):
     why: Mapped[str]
 
     __table_args__ = (Index("ix_ledger_instance", "instance_id", "id"),)
+
+
+class Compatibility(Base):
+    """Which code may run on this schema: that of revision `oldest` and later. Migrations that contract raise it.
+
+    So a worker of the last version may be started while the schema is the next one's already.
+    """
+
+    __tablename__ = "compatibility"
+
+    id: Mapped[int] = mapped_column(primary_key=True, server_default="1", autoincrement=False)
+    oldest: Mapped[str]
+
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)

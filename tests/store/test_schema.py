@@ -122,10 +122,26 @@ async def test_an_empty_database_is_told_to_be_migrated(empty_url: str) -> None:
 
 
 @pytest.mark.parametrize("revision", ["0000", "9999"])
-async def test_a_database_behind_or_ahead_is_told_both_revisions(
+async def test_a_database_behind_or_too_far_ahead_is_told_both_revisions(
     database_url: str, engine: AsyncEngine, revision: str
 ) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+        await connection.execute(text("UPDATE compatibility SET oldest = :revision"), {"revision": revision})
     with pytest.raises(SchemaError, match=rf"is at revision {revision}, this version needs {newest_revision()}"):
+        await check_schema(database_url)
+
+
+@pytest.mark.parametrize(("oldest", "may"), [("0001", True), (newest_revision(), True), ("9999", False)])
+async def test_a_worker_of_the_last_version_starts_on_a_schema_that_still_carries_it(
+    database_url: str, engine: AsyncEngine, oldest: str, may: bool
+) -> None:
+    """Expand, then contract: the schema goes first, and a worker that is started anew meanwhile does its work."""
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await connection.execute(text("UPDATE compatibility SET oldest = :oldest"), {"oldest": oldest})
+    if may:
+        await check_schema(database_url)
+        return
+    with pytest.raises(SchemaError, match="is at revision 9999"):
         await check_schema(database_url)

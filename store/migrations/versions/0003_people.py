@@ -80,6 +80,7 @@ def upgrade() -> None:
     _slots()
     _evidence()
     _link_key()
+    _compatibility()
 
 
 def _ledger() -> None:
@@ -143,3 +144,15 @@ def _link_key() -> None:
         "INSERT INTO link_keys (secret)"
         " VALUES (decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'))"
     )
+
+
+def _compatibility() -> None:
+    op.create_table(
+        "compatibility",
+        sa.Column("id", sa.Integer(), server_default="1", autoincrement=False, nullable=False),
+        sa.Column("oldest", sa.Text(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_compatibility_one")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_compatibility")),
+    )
+    # earlier code reads no suppressions of domains, and would send to them
+    op.execute("INSERT INTO compatibility (oldest) VALUES ('0003')")
