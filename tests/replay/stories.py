@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
+from domain.sequence import Sequence
 from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.breakage import find, lose, waiting_for_us
 from tests.follow_up.commands import FIRST, reset, running_activity
@@ -156,6 +157,69 @@ async def spoken_to_unclearly(scene: Scene) -> None:
         await scene.handle().result()
 
 
+_APPROVED = {"wait": "0s", "subject": "Hello", "body": "Hello", "approval": True}
+_CALL = {"wait": "0s", "channel": "task", "body": "Call {{ name }}"}
+_AWAITS = "**awaiting_approval**"
+
+
+def _asking(*steps: dict[str, object]) -> Sequence:
+    return Sequence.model_validate({"name": "no-reply", "steps": steps})
+
+
+async def _fingerprint(scene: Scene) -> str:
+    rows = await scene.rows("SELECT fingerprint FROM drafts ORDER BY step DESC LIMIT 1")
+    return str(rows[0].fingerprint)
+
+
+async def approved(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(_asking(_APPROVED, {**_CALL, "wait": "1s"}), a_lead())
+        await until_page(scene.handle(), _AWAITS)
+        await scene.handle().signal("approve", await _fingerprint(scene))
+        await until_page(scene.handle(), f"{_AWAITS} (manual_step)")
+        await scene.handle().execute_update("done", {"by": "ada"})
+        await scene.handle().result()
+
+
+async def approved_as_another_and_then_rejected(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(_asking(_APPROVED), a_lead())
+        await until_page(scene.handle(), _AWAITS)
+        await refusal(scene.handle(), "approve", "00000000")
+        await refusal(scene.handle(), "resume")
+        await scene.handle().execute_update("reject")
+        await scene.handle().result()
+
+
+async def expired_then_resumed_and_approved(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(_asking({**_APPROVED, "expires_after": "1s"}), a_lead())
+        await until_page(scene.handle(), "**paused** (expired)")
+        await scene.handle().execute_update("resume")
+        await until_page(scene.handle(), "**paused** (expired)")
+        await scene.handle().execute_update("approve", await _fingerprint(scene))
+        await scene.handle().result()
+
+
+async def not_done_in_time(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(_asking({**_CALL, "times_out_after": "1s"}, {**_CALL, "wait": "1s"}), a_lead())
+        await until_page(scene.handle(), f"{_AWAITS} (manual_step), step 2")
+        await scene.handle().execute_update("resume", "skip")
+        await scene.handle().result()
+
+
+async def paused_and_stopped_while_it_awaits(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(_asking(_APPROVED), a_lead())
+        await until_page(scene.handle(), _AWAITS)
+        await scene.handle().execute_update("pause")
+        await refusal(scene.handle(), "approve", await _fingerprint(scene))
+        await scene.handle().execute_update("resume")
+        await scene.handle().execute_update("stop")
+        await scene.handle().result()
+
+
 STORIES: dict[str, Callable[[Scene], Awaitable[None]]] = {
     story.__name__: story
     for story in (
@@ -176,5 +240,10 @@ STORIES: dict[str, Callable[[Scene], Awaitable[None]]] = {
         failed_then_settled,
         reset_while_sending,
         spoken_to_unclearly,
+        approved,
+        approved_as_another_and_then_rejected,
+        expired_then_resumed_and_approved,
+        not_done_in_time,
+        paused_and_stopped_while_it_awaits,
     )
 }
