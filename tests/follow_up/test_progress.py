@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.command import Command, Pause, Resume, Stop, read_command
+from domain.command import Approve, Command, Decision, Done, Pause, Reject, Resume, Stop, read_command
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
-from domain.step import DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
+from domain.step import Awaiting, DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
 from workflows.details import details
 from workflows.progress import Progress
 
@@ -20,12 +20,23 @@ _instants = st.timedeltas(timedelta(0), timedelta(days=9)).map(lambda after: _ST
 _reasons = st.sampled_from(Reason)
 _commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(Pause, reason=_reasons, by=st.just("ada")),
-    st.builds(Resume, by=st.just("ada")),
+    st.builds(Resume, decision=st.sampled_from(Decision), by=st.just("ada")),
     st.builds(Stop, reason=_reasons, by=st.just("ada")),
+    st.builds(Approve, fingerprint=st.just("0123abcd"), by=st.just("ada")),
+    st.builds(Reject, by=st.just("ada")),
+    st.builds(Done, by=st.just("ada")),
 )
 _results: st.SearchStrategy[Settled] = st.one_of(
     st.builds(StepDone, state=st.sampled_from(DraftState), next_due_at=_instants),
     st.builds(Held, until=_instants, reason=_reasons),
+    st.builds(
+        Awaiting,
+        reason=st.sampled_from([Reason.APPROVAL, Reason.MANUAL_STEP]),
+        fingerprint=st.just("0123abcd"),
+        look_at=_instants,
+        expires_at=_instants,
+        overdue=st.booleans(),
+    ),
     st.builds(Paused, reason=_reasons, code=st.just("cut"), not_sent_from=st.none() | _instants),
     st.builds(Stopped, reason=_reasons),
     st.just(Ready()),
@@ -40,7 +51,7 @@ def _as_the_store_answers(result: Settled, at: Progress) -> Settled:
 
 
 def _happen(at: Progress, what: Command | Settled, now: datetime) -> None:
-    if isinstance(what, Pause | Resume | Stop):
+    if isinstance(what, Pause | Resume | Stop | Approve | Reject | Done):
         at.objection(what, now)
         at.is_so(what)
     elif not at.over:
@@ -93,6 +104,21 @@ def test_what_is_paused_can_always_be_resumed(
 
 
 @given(_happenings, _instants)
+def test_what_waits_for_a_person_can_be_decided_and_is_never_sent_by_a_plain_resume(
+    happenings: list[tuple[Command | Settled, datetime]], now: datetime
+) -> None:
+    at = Progress(_FOLLOW_UP)
+    for what, instant in happenings:
+        _happen(at, what, instant)
+    decided = [at.objection(one, now) is None for one in (Approve(fingerprint="0123abcd"), Reject(), Done())]
+    assert decided == [at.awaiting or at.paused] * 3
+    assert not at.awaiting or at.objection(Resume(), now) is not None
+    assert not at.awaiting or at.objection(Resume(decision=Decision.SKIP), now) is None
+    assert (at.awaits is not None) == at.awaiting
+    assert ("How to go on" in details(at, "")) == (at.awaiting or at.paused)
+
+
+@given(_happenings, _instants)
 def test_a_step_is_never_due_before_it_fell_due_because_of_a_word(
     happenings: list[tuple[Command | Settled, datetime]], now: datetime
 ) -> None:
@@ -111,7 +137,7 @@ _typed: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(st.sampled_from([Pause, Resume, Stop]), _typed)
+@given(st.sampled_from([Pause, Resume, Stop, Approve, Reject, Done]), _typed)
 def test_whatever_is_typed_is_a_command_or_a_sentence(kind: Any, typed: Any) -> None:
     try:
         said = read_command(kind, typed)
