@@ -134,9 +134,9 @@ class Folder:
         try:
             yield
         except (imaplib.IMAP4.error, OSError, EOFError, UnicodeError) as error:
-            kind = getattr(error, "strerror", None) or type(error).__name__
-            sentence = f"{self._mailbox.place} {what} ({kind}): check the URL, and that the server answers"
-            raise ImapError(sentence) from None
+            reason = getattr(error, "strerror", None)
+            why = f" ({reason})" if reason else ""
+            raise ImapError(f"{self._mailbox.place} {what}{why}: check the URL, and that the server answers") from None
 
 
 def _quoted(text: str) -> str:
