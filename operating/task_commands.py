@@ -129,7 +129,8 @@ def _ask_for_approval(reached: Reach, instance: str) -> str:
     todo = find_mail(reached, instance)
     print_todos([todo])
     if not sys.stdin.isatty():
-        raise typer.BadParameter("give --fingerprint with what you have read: there is no terminal to ask you on")
+        typer.echo("followup: there is no terminal to ask you on: give --fingerprint with what you have read", err=True)
+        raise typer.Exit(2)
     typer.confirm("Send this?", abort=True)
     return todo.task.fingerprint or ""
 

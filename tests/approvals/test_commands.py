@@ -1,0 +1,86 @@
+"""`followup tasks` and `followup task`: what needs a person is found, and what they say is heard."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from domain.outcome import Unknown
+from domain.task import TaskKind
+from operating.todo import read_todos, todo_facts
+from providers.scripted import ScriptedProvider
+from tests.approvals.asking import APPROVED, CALL, a_sequence_of
+from tests.command import Command
+from tests.counted import assert_counted
+from tests.follow_up.looking import events, until, until_page
+from tests.scene import Scene, a_lead, a_sequence
+
+
+async def _until_open(scene: Scene, tasks: int) -> None:
+    async def so() -> bool:
+        return len(await scene.rows("SELECT 1 FROM tasks WHERE state = 'open'")) == tasks
+
+    await until(so)
+
+
+async def test_everything_that_needs_a_person_is_in_one_list_the_oldest_first(scene: Scene, followup: Command) -> None:
+    async with scene.worker(ScriptedProvider({f"{scene.instance('unsure', 'other')}/1/email": Unknown(code="cut")})):
+        await scene.enroll(a_sequence_of(APPROVED), a_lead("asks"))
+        await _until_open(scene, 1)
+        await scene.enroll(a_sequence_of(CALL, name="calls"), a_lead("calls"))
+        await scene.enroll(a_sequence(timedelta(0), name="other"), a_lead("unsure"))
+        await _until_open(scene, 3)
+    listed = await followup("tasks")
+    told = await _facts(scene)
+    assert told[0]["kind"] == "approve_draft"
+    assert [one["opened_at"] for one in told] == sorted(one["opened_at"] for one in told)
+    by_kind = {one["kind"]: one for one in told}
+    assert set(by_kind) == {"approve_draft", "manual_step", "settle_outcome"}
+    mail, fingerprint = by_kind["approve_draft"]["mail"], by_kind["approve_draft"]["fingerprint"]
+    assert (mail["subject"], mail["body"]) == ("Hello Grace", "Dear Grace\n")
+    assert "asks@example.test" in mail["recipient"]
+    assert f"--fingerprint {fingerprint[:8]}" in by_kind["approve_draft"]["commands"][0]
+    assert by_kind["manual_step"]["instructions"] == "Call Grace"
+    assert by_kind["settle_outcome"]["look_for"]["recipient"] == "unsure@example.test"
+    for said in ("  Subject: Hello Grace", "  | Dear Grace", "  | Call Grace", "0 min old", "sent, if at all, between"):
+        assert said in listed.out
+    assert [one["kind"] for one in await _facts(scene, TaskKind.MANUAL_STEP)] == ["manual_step"]
+    assert await _facts(scene, limit=1) == told[:1]
+
+
+async def _facts(scene: Scene, kind: TaskKind | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    return [todo_facts(one) for one in await read_todos(scene.engine, scene.workspace, "followup", kind, limit)]
+
+
+async def test_a_mail_is_edited_approved_as_it_is_now_and_a_call_done_and_temporal_knows_no_words(
+    scene: Scene, followup: Command, tmp_path: Path
+) -> None:
+    provider, words = ScriptedProvider(), tmp_path / "words.txt"
+    words.write_text("Dear Grace, how are you?")
+    instance = scene.instance()
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence_of(APPROVED, CALL), a_lead())
+        await until_page(scene.handle(), "**awaiting_approval**")
+        unasked = await followup("task", "approve", instance)
+        assert (unasked.code, "no terminal" in unasked.said, "Subject: Hello Grace" in unasked.out) == (2, True, True)
+        seen = unasked.out.partition("fingerprint ")[2][:8]
+        edited = await followup("task", "edit", instance, EDITOR="sed -i s/Hello/Servus/", VISUAL="")
+        assert (edited.code, "changed; its fingerprint is " in edited.out) == (0, True), edited
+        again = await followup("task", "edit", instance, "--body-file", words, "--by", "ada", "--json")
+        new = json.loads(again.out)["fingerprint"]
+        old = await followup("task", "approve", instance, "--fingerprint", seen, "--by", "bob")
+        assert (old.code, "read it again, and approve that" in old.said) == (1, True)
+        ran = await followup("task", "approve", instance, "--fingerprint", new[:12], "--note", "Grace asked for it")
+        assert (ran.code, ran.said) == (0, "")
+        await until_page(scene.handle(), "**awaiting_approval** (manual_step)")
+        done = await followup("task", "done", instance, "--note", "called Grace", "--json")
+        assert (done.code, json.loads(done.out)["done"]) == (0, True)
+        assert (await scene.handle().result()).status == "completed"
+    [letter] = provider.sent
+    assert b"Subject: Servus Grace" in letter.message
+    assert b"how are you?" in letter.message
+    notes = [entry.to_state for entry in await scene.ledger() if entry.subject == "note"]
+    assert notes == ["edited", "edited", f"approve {seen}", "not_done", f"approve {new[:8]}", "done"]
+    told = "".join(str(event) for event in await events(scene.handle()))
+    assert ("Grace" in told, "how are you" in told) == (False, False)
+    await assert_counted(scene)
