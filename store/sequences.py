@@ -38,7 +38,7 @@ class StoredVersion(NamedTuple):
 
 
 def _versions(workspace: str, name: str) -> Select[Any]:
-    columns = (SequenceVersion.version, SequenceVersion.created_at, SequenceVersion.definition)
+    columns: tuple[Any, ...] = (SequenceVersion.version, SequenceVersion.created_at, SequenceVersion.definition)
     statement = select(*columns).where(SequenceVersion.workspace == workspace, SequenceVersion.name == name)
     return statement.order_by(SequenceVersion.created_at.desc(), SequenceVersion.version)
 

@@ -9,6 +9,7 @@ from domain.sequence import Sequence, Window
 from mail.template import check_template
 from mail.variables import required_variables
 from operating.sequences.openings import openings
+from operating.sequences.planning import plan_without_windows
 
 # Every lead has these; a name may be missing.
 _ALWAYS_GIVEN = frozenset({"lead_id", "email", "timezone"})
@@ -51,22 +52,22 @@ def _missing(sequence: Sequence) -> Iterator[str]:
 
 
 def _gaps(sequence: Sequence) -> Iterator[str]:
-    gap = sequence.min_gap
-    for order, step in enumerate(sequence.steps[1:], start=2):
-        if step.wait < gap:
+    for order, instants in enumerate(plan_without_windows(sequence), start=1):
+        step, kept = sequence.step(order), instants.at - instants.due_at
+        if kept:
             waits = f"step {order} waits {write_duration(step.wait)}"
-            yield f"{waits}, but min_gap keeps it back for {write_duration(gap)} after the mail before"
-        if gap > step.wait + step.expires_after:
-            expires = f"its expires_after of {write_duration(step.expires_after)}"
-            yield f"step {order} is kept back by min_gap for longer than {expires}: a person is asked each time"
+            yield f"{waits}, but min_gap keeps it back for another {write_duration(kept)}"
+        if kept > step.expires_after:
+            expires = f"step {order} expires meanwhile, after {write_duration(step.expires_after)}"
+            yield f"{expires}: a person is asked each time"
 
 
 def _windows(sequence: Sequence, today: date) -> Iterator[str]:
     known = {window: openings(window, today) for window in _used(sequence)}
-    for window, found in known.items():
+    for window, opened in known.items():
         where = f"window {window_words(window)} (of {_steps_of(sequence, window)})"
-        if found.weekly < _LITTLE:
-            yield f"{where} permits little: {_hours(found.weekly)} a week on average"
+        if opened.weekly < _LITTLE:
+            yield f"{where} permits little: {_hours(opened.weekly)} a week on average"
     for order, step in enumerate(sequence.steps, start=1):
         own = sequence.window_of(order)
         found = known[own] if own else None

@@ -136,14 +136,18 @@ def preview_facts(preview: Preview) -> dict[str, Any]:
                 "local": one.at.astimezone(preview.lead.zone).isoformat(),
                 "approval": one.approval,
                 "expired": one.expired,
-                "from": preview.sender,
-                "to": preview.recipient,
-                "subject": one.subject,
+                **_envelope(preview, one),
                 "body": one.body,
             }
             for one in preview.planned
         ],
     }
+
+
+def _envelope(preview: Preview, one: Planned) -> dict[str, str | None]:
+    if one.channel is Channel.TASK:  # it is no mail
+        return {"from": None, "to": None, "subject": None}
+    return {"from": preview.sender, "to": preview.recipient, "subject": one.subject}
 
 
 def print_versions(versions: Iterable[CountedVersion]) -> None:

@@ -13,6 +13,8 @@ from domain.sequence import Sequence
 from mail.message import answering
 from mail.template import render_step
 
+_ANY = datetime(2000, 1, 1, tzinfo=UTC)  # lengths are measured from it; no clock is read
+
 
 class Instants(NamedTuple):
     """When a step falls due, its wait being over, and the first instant at which it may go out then; both UTC."""
@@ -56,22 +58,30 @@ def plan(sequence: Sequence, lead: Lead, at: datetime) -> list[Planned]:
 def plan_instants(sequence: Sequence, zone: ZoneInfo, at: datetime) -> Iterator[Instants]:
     """Plan when each step goes out: a wait after the step before, a min_gap after the mail before, in its window.
 
+    A manual step is given to a person when it falls due, and counts as done then.
+
     Raises ValueError for a naive instant.
     """
     if at.tzinfo is None:
         raise ValueError("an instant without a time zone says nothing: give an aware one")
     done_at, last_mail_at = at.astimezone(UTC), None
     for order, step in enumerate(sequence.steps, start=1):
-        due_at = done_at + step.wait
-        from_ = due_at if last_mail_at is None else max(due_at, last_mail_at + sequence.min_gap)
-        window = sequence.window_of(order)
-        done_at = next_permitted(from_, window, zone, is_holiday(window.holidays if window else None))
+        due_at = done_at = done_at + step.wait
         if step.channel is Channel.EMAIL:
+            from_ = due_at if last_mail_at is None else max(due_at, last_mail_at + sequence.min_gap)
+            window = sequence.window_of(order)
+            done_at = next_permitted(from_, window, zone, is_holiday(window.holidays if window else None))
             last_mail_at = done_at
         yield Instants(due_at, done_at)
 
 
+def plan_without_windows(sequence: Sequence) -> list[Instants]:
+    """Plan when each step goes out were no window ever closed: what waits and gaps alone ask for."""
+    steps = tuple(step.model_copy(update={"window": None}) for step in sequence.steps)
+    bare = sequence.model_copy(update={"window": None, "steps": steps})
+    return list(plan_instants(bare, ZoneInfo("UTC"), _ANY))
+
+
 def length(sequence: Sequence) -> timedelta:
     """Return how long a run takes at least, from the enrolment to the last step: its waits and gaps, no window."""
-    first, *later = sequence.steps
-    return first.wait + sum((max(step.wait, sequence.min_gap) for step in later), timedelta(0))
+    return plan_without_windows(sequence)[-1].at - _ANY

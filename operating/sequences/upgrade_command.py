@@ -76,7 +76,11 @@ def upgrade(
         show(_lines(looked))
     done = Outlook()
     if looked.moves and _is_confirmed(looked, yes=yes):
-        reached.run(lambda at: _move(at, looked, done, who, note))
+        try:
+            reached.run(lambda at: _move(at, looked, done, who, note))
+        except SystemExit:
+            _say(looked, done, as_json=as_json)  # what went wrong was said; what was done before is not lost with it
+            raise
     _say(looked, done, as_json=as_json)
     raise typer.Exit(1 if looked.moves and (not done.moves or _surprises(looked, done)) else 0)
 

@@ -95,6 +95,9 @@ def test_a_manual_step_is_no_mail_for_the_gap_and_what_follows_it_answers_nothin
     call, mail = plan(Sequence.model_validate({"name": "s", "min_gap": 2 * DAY, "steps": steps}), a_lead(), NOON)
     assert (call.at, call.body) == (NOON + DAY, "Call Grace")
     assert (mail.at, mail.subject) == (NOON + DAY, "Our call")
+    between = [steps[1], {"wait": DAY, "body": "Call", "channel": "task"}, {"wait": 0 * DAY, "body": "And?"}]
+    planned = plan(Sequence.model_validate({"name": "s", "min_gap": 2 * DAY, "steps": between}), a_lead(), NOON)
+    assert [one.at - NOON for one in planned] == [0 * DAY, DAY, 2 * DAY]
 
 
 def test_a_closed_window_that_outlasts_a_step_is_seen() -> None:

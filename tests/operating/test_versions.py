@@ -118,9 +118,12 @@ def _warned(step: dict[str, Any] | None = None, **more: Any) -> list[str]:
 def test_what_is_legal_and_may_not_be_meant_is_warned_of() -> None:
     assert _warned() == []
     assert _warned(min_gap=2 * DAY) == [
-        "step 2 waits 1d, but min_gap keeps it back for 2d after the mail before",
+        "step 2 waits 1d, but min_gap keeps it back for another 1d",
     ]
-    assert "longer than its expires_after of 1w" in _warned(min_gap=9 * DAY)[1]
+    assert _warned(min_gap=9 * DAY)[1] == "step 2 expires meanwhile, after 1w: a person is asked each time"
+    call = {"wait": DAY, "body": "Call", "channel": "task"}
+    mails = [{"wait": DAY, "subject": "s", "body": "b"}, call, {"wait": DAY, "body": "b"}]
+    assert warnings(a_sequence(steps=mails, min_gap=2 * DAY), TODAY) == [], "a call is no mail: two days lie between"
     little = Window(days="tue,thu", opens="09:00", closes="10:30")
     assert _warned(window=little) == [
         "window tue,thu 09:00-10:30 (of steps 1, 2) permits little: 3.0 hours a week on average"
