@@ -112,6 +112,8 @@ async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, d
     if decision is Decision.SKIP:
         if draft is not None:
             await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=said("skipped", at.by))
+            # what was seen of it outside has been looked into
+            await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=said("skipped", at.by))
         return await _go_on_resumed(at, DraftState.SKIPPED, facts)
     return DecisionRefused(
         sentence=f"step {at.step} was surely not sent yet, so {decision} says nothing about it: "

@@ -168,6 +168,19 @@ async def test_a_send_that_was_seen_while_it_was_under_way_is_sent_though_its_an
     assert await _instance(engine) == ("active", "none", 2)
 
 
+async def test_i4_of_a_send_that_was_seen_and_stopped_meanwhile_the_workflow_hears_that_it_is_over(
+    engine: AsyncEngine,
+) -> None:
+    instance = await enroll_one(engine)
+    claim, claimed = await _deliver(engine, instance)
+    assert isinstance(claimed, StoredDraft)
+    await _take(engine, claimed.id)
+    async with engine.begin() as connection:
+        await set_status(connection, instance, InstanceStatus.STOPPED, Reason.REPLIED, by="app", why="replied")
+    assert await _record(engine, instance, claim, Unknown(code="cut")) == Stopped(reason=Reason.REPLIED)
+    assert [row.state for row in await _rows(engine, "SELECT state FROM drafts")] == ["sent"]
+
+
 async def test_a_send_that_was_seen_is_sent_though_its_worker_died(engine: AsyncEngine) -> None:
     instance = await enroll_one(engine)
     _, claimed = await _deliver(engine, instance)

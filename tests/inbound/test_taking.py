@@ -30,6 +30,7 @@ from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import put_draft
 
 _AWAY = samples.OUT_OF_OFFICE + "Auto-Submitted: auto-replied"
+_OPEN_TASKS = "SELECT kind FROM tasks WHERE state = 'open'"
 _AT_ONCE, _DAY = timedelta(0), timedelta(days=1)
 
 
@@ -114,6 +115,7 @@ async def test_what_is_about_to_be_sent_again_and_was_seen_waits_for_a_person(ap
         answer = await door.take(report(samples.DELAYED, ours=_ours(scene)))
         assert answer.evidence is Bearing.CONTRADICTS
         await until_page(scene.handle(), "**paused** (evidence_contradicts)")
+        assert [task.kind for task in await scene.rows(_OPEN_TASKS)] == ["alarm"]
         begun = len(provider.begun)
         await scene.handle().execute_update("resume", result_type=str)
         await until_page(scene.handle(), "**paused** (evidence_contradicts)")
@@ -122,6 +124,7 @@ async def test_what_is_about_to_be_sent_again_and_was_seen_waits_for_a_person(ap
         await scene.handle().execute_update("resume", {"decision": "skip", "by": "ops"}, result_type=str)
         await until_page(scene.handle(), "send_outcome_unknown")
     assert await scene.states() == ["skipped", "unknown"]
+    assert [task.kind for task in await scene.rows(_OPEN_TASKS)] == ["settle_outcome"]
     assert [letter.draft_id[-7:] for letter in provider.sent] == ["2/email"]
 
 
