@@ -69,7 +69,7 @@ def inbound(
     It may be given any number of times. A message that names none of ours changes nothing. The exit code is 1 when one
     could not be taken.
 
-    Example: `python starter.py inbound --imap - --every 60s < url.txt`
+    Example: `python starter.py inbound --imap - --every 60s < mailbox.url`
     """
     if (file is None) == (imap is None) or (imap is None and (sent or every)):
         raise typer.BadParameter("give FILE or --imap, and --sent and --every with --imap alone")
