@@ -13,7 +13,7 @@ BEYOND = $(1:%=--constraint %) $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-pack
 # Two worlds side by side, each with its own servers; a file's tests stay together, for some share what is slow to begin
 TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help run test check format bench chaos mutate lock setup clean
+.PHONY: help run test check format bench chaos peers mutate lock setup clean
 
 help: ## Say what can be made (the default)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,6 +41,9 @@ bench: .venv/run.stamp ## Print how fast follow-ups are delivered here
 chaos: .venv/run.stamp ## Break everything at random while follow-ups run, and print what became of them
 	@exec $(BIN)/python -m bench.chaos
 
+peers: .venv/peers.stamp ## Give the same job to what one would pick instead, kill it as it works, and count (ARGS=--leads 60)
+	@exec $(BIN)/python -m bench.peers $(ARGS)
+
 mutate: .venv/dev.stamp ## Break each guard in a copy, one at a time, and see its test fail (ARGS=claim: those named so)
 	@exec $(BIN)/python -m bench.mutate $(ARGS)
 
@@ -49,6 +52,8 @@ lock: .venv/dev.stamp ## Write the locks anew after pyproject.toml changed; ARGS
 	$(RESOLVE) $(ARGS) --output-file requirements-run.lock --extra devstack $(call BEYOND,requirements.lock)
 	$(RESOLVE) $(ARGS) --output-file requirements-dev.lock --extra devstack --extra dev \
 		$(call BEYOND,requirements.lock requirements-run.lock)
+	$(RESOLVE) $(ARGS) --output-file requirements-peers.lock --extra peers \
+		--constraint requirements-dev.lock $(call BEYOND,requirements.lock requirements-run.lock)
 
 setup: .venv/dev.stamp ## Set up .venv with all that the other targets need
 
@@ -74,4 +79,11 @@ clean: ## Remove .venv, caches and build leftovers; the local world's data (.dev
 .venv/dev.stamp: .venv/run.stamp requirements-dev.lock
 	@echo "Adding what tests and checks need"
 	@$(LOCKED) requirements-dev.lock
+	@touch $@
+
+# Tests never need it, so they never bring it
+.venv/peers.stamp: .venv/run.stamp requirements-peers.lock
+	@echo "Adding what ours is compared with"
+	@$(LOCKED) requirements-peers.lock
+	@$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@touch $@

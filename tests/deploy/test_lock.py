@@ -16,6 +16,8 @@ LOCKS = {
     "requirements-run.lock": ["build", "devstack"],
     "requirements-dev.lock": ["build", "devstack", "dev"],
 }
+# the lock of `make peers` stands beside the last one: it may count on the others, but not on that
+PEERS = "requirements-peers.lock"
 
 
 def requirements(lock: str) -> list[str]:
@@ -27,7 +29,7 @@ def requirements(lock: str) -> list[str]:
 def pinned(lock: str) -> dict[str, str]:
     """The versions by name that are there once this lock and those before it are installed."""
     names = list(LOCKS)
-    until = names[: names.index(lock) + 1]
+    until = [*names[:2], PEERS] if lock == PEERS else names[: names.index(lock) + 1]
     found = [Requirement(line.split(" --hash=")[0]) for name in until for line in requirements(name)]
     return {canonicalize_name(entry.name): str(entry.specifier).removeprefix("==") for entry in found}
 
@@ -39,18 +41,18 @@ def wanted(extras: list[str]) -> list[Requirement]:
     return [Requirement(line) for part in parts for line in part]
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, PEERS])
 def test_every_requirement_is_a_version_with_hashes_and_nothing_else(lock: str) -> None:
     one = re.compile(r"[a-z0-9._-]+==[^\s;]+( ; .+?)?( +--hash=sha256:[0-9a-f]{64})+ *")
     assert [line for line in requirements(lock) if not one.fullmatch(line)] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, PEERS])
 def test_a_lock_names_no_registry_and_no_path(lock: str) -> None:
     assert re.findall(r".*(?:://|[ =]/).*", (ROOT / lock).read_text()) == []
 
 
-@pytest.mark.parametrize(("lock", "extras"), LOCKS.items())
+@pytest.mark.parametrize(("lock", "extras"), [*LOCKS.items(), (PEERS, ["build", "peers"])])
 def test_a_lock_satisfies_pyproject(lock: str, extras: list[str]) -> None:
     have = pinned(lock)
     short = [
@@ -63,7 +65,7 @@ def test_a_lock_satisfies_pyproject(lock: str, extras: list[str]) -> None:
 
 @pytest.mark.parametrize(("lock", "extras"), LOCKS.items())
 def test_a_lock_holds_all_that_its_packages_need(lock: str, extras: list[str]) -> None:
-    """Pip installs without resolving, so nothing else would notice a hole."""
+    """Pip installs without resolving, so nothing else would notice a hole (`make peers` runs `pip check`)."""
     have = pinned(lock)
     lacking = {}
     todo, done = [(want.name, frozenset(want.extras)) for want in wanted(extras)], set()
