@@ -1,0 +1,1 @@
+"""The same job on what one would pick instead: `make peers`."""

@@ -1,0 +1,153 @@
+"""`make peers`: the same job on what one would pick instead, and on ours; workers killed as they send; all is counted.
+
+Each engine gets the same leads in three steps, a second apart, and the same SMTP peer, which takes 200 ms to answer. It
+does the job twice: undisturbed, for its speed; and with its worker killed (-9) every three seconds and started again.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import random
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import psycopg
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.client import Client
+
+from bench.peer import open_sink
+from bench.peers.count import Tally
+from bench.peers.dbos import Dbos
+from bench.peers.engine import AT_ONCE, STEPS, Engine, Place
+from bench.peers.ours import Ours
+from bench.peers.poller import Poller
+from bench.peers.procrastinate import Procrastinate
+from bench.peers.run import Run, Storm, run_job
+from bench.peers.temporal import Temporal
+from devstack.stack import Devstack
+
+ENGINES: tuple[type[Engine], ...] = (Poller, Procrastinate, Dbos, Temporal, Ours)
+
+_HEADS = (
+    *("sent twice", "missing", "asked", "kills"),
+    *("steps/s, killed", "CPU ms/step, killed", "steps/s, calm", "CPU ms/step, calm"),
+)
+_WORDS = (
+    "Sent twice: copies beyond the first of a step; missing: steps never sent; by the peer's own log of both runs.",
+    "Asked: outcomes that this project called unknown, settled by an operator from the peer's log.",
+    "Steps per second: from the first worker's start until the last step was first sent.",
+    "CPU: of all workers, each one's start included; of PostgreSQL, Temporal and the peer not.",
+)
+
+
+class Pair(NamedTuple):
+    """An engine's two runs."""
+
+    calm: Run
+    killed: Run
+
+
+async def _both(engine: type[Engine], stack: Devstack, given: argparse.Namespace, console: Console) -> Pair:
+    runs = []
+    for kills in (0, given.kills):
+        console.print(f"{engine.title}: {f'killed up to {kills} times' if kills else 'calm'} …", style="dim")
+        run = f"{engine.__name__}_{kills}".lower()
+        await stack.postgres.create_database(run)
+        async with open_sink(given.answer_after) as sink:
+            url = stack.postgres.url(run).replace("postgresql+psycopg://", "postgresql://", 1)
+            place = Place(url, sink.url, stack.temporal.address, run)
+            storm = Storm(kills, given.kill_every, given.seed)
+            runs.append(await run_job(engine(place), sink, given.leads, storm, given.limit))
+    return Pair(*runs)
+
+
+def _table(pairs: dict[str, Pair], leads: int) -> Table:
+    table = Table(box=box.MARKDOWN)
+    table.add_column("engine")
+    for head in _HEADS:
+        table.add_column(head, justify="right")
+    for title, (calm, killed) in pairs.items():
+        twice = killed.tally.twice + calm.tally.twice
+        lost = killed.tally.missing + calm.tally.missing
+        table.add_row(
+            title,
+            *(str(number) for number in (twice, lost, killed.asked + calm.asked, killed.kills)),
+            *_figures(killed, leads),
+            *_figures(calm, leads),
+        )
+    return table
+
+
+def _figures(run: Run, leads: int) -> tuple[str, str]:
+    steps = leads * STEPS - run.tally.missing
+    return f"{steps / run.tally.seconds:.1f}" if steps else "-", f"{run.cpu * 1000 / steps:.0f}" if steps else "-"
+
+
+def _notes(pairs: dict[str, Pair], given: argparse.Namespace) -> list[str]:
+    notes = [
+        f"{given.leads} leads, {STEPS} steps, {AT_ONCE} letters at once; the peer answers in {given.answer_after:g} s.",
+        (
+            f"Killed {given.kill_every:g} s (a third more or less) after each start, at most {given.kills} times,"
+            f" seed {given.seed}; then one worker may finish."
+        ),
+        *_WORDS,
+    ]
+    return notes + [f"{title}: {sentence}" for title, pair in pairs.items() for run in pair for sentence in _odd(run)]
+
+
+def _odd(run: Run) -> list[str]:
+    tally: Tally = run.tally
+    odd = [f"{run.undone} not done when the limit was reached"] if run.undone else []
+    return odd + ([f"{tally.stray} messages that are no step's"] if tally.stray else [])
+
+
+async def _versions(stack: Devstack) -> str:
+    async with await psycopg.AsyncConnection.connect(
+        stack.postgres.url().replace("postgresql+psycopg://", "postgresql://", 1)
+    ) as connection:
+        postgres = connection.info.server_version // 10000, connection.info.server_version % 10000
+    client = await Client.connect(stack.temporal.address)
+    temporal = await client.workflow_service.get_system_info(GetSystemInfoRequest())
+    packages = sorted({package for engine in ENGINES for package in engine.packages})
+    listed = ", ".join(f"{package} {version(package)}" for package in packages)
+    memory = round(psutil.virtual_memory().total / 2**30)
+    return (
+        f"{os.cpu_count()} processors, {memory} GiB; {platform.system()}, Python {platform.python_version()},"
+        f" PostgreSQL {postgres[0]}.{postgres[1]}, Temporal {temporal.server_version}; {listed}"
+    )
+
+
+async def _main() -> None:
+    names = [engine.__name__.lower() for engine in ENGINES]
+    parser = argparse.ArgumentParser(prog="make peers", description=__doc__)
+    parser.add_argument("--leads", type=int, default=200, help="leads of three steps each")
+    parser.add_argument("--kills", type=int, default=20, help="how often a worker is killed, at most")
+    parser.add_argument("--kill-every", type=float, default=3, help="seconds a worker lives, on average")
+    parser.add_argument("--answer-after", type=float, default=0.2, help="seconds the SMTP peer takes to answer")
+    parser.add_argument("--limit", type=float, default=600, help="seconds a run may take")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--only", choices=names, action="append", help="these engines alone")
+    given = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    with tempfile.TemporaryDirectory() as home:
+        async with Devstack(Path(home), usual_ports=False) as stack:
+            machine = await _versions(stack)
+            chosen = [engine for engine in ENGINES if not given.only or engine.__name__.lower() in given.only]
+            pairs = {engine.title: await _both(engine, stack, given, console) for engine in chosen}
+    console.print(_table(pairs, given.leads))
+    for note in (*_notes(pairs, given), machine):
+        console.print(note, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
+    sys.stdout.flush()
+    os._exit(0)  # the SDK's threads abort an interpreter that finalises under them now and then
