@@ -61,18 +61,19 @@ class Folder:
                 self._imap.login(_quoted(user), password)
 
     def _select(self, *, readonly: bool) -> bool:
-        can_mark = not readonly
+        folder = _quoted(_encoded(self._mailbox.folder))
         with self._told("has no such folder"):
             try:
-                status, _ = self._imap.select(_quoted(_encoded(self._mailbox.folder)), readonly)
-            except imaplib.IMAP4.readonly:
-                status, can_mark = "OK", False
+                status, found = self._imap.select(folder, readonly)
+            except imaplib.IMAP4.readonly:  # the library wants it said
+                readonly = True
+                status, found = self._imap.select(folder, readonly)
             if status != "OK":
                 raise imaplib.IMAP4.error
         flags = b" ".join(self._response("PERMANENTFLAGS"))
         self.uid_validity = int((self._response("UIDVALIDITY") or [b"0"])[0])
-        self.uid_next = int((self._response("UIDNEXT") or [b"0"])[0])
-        return can_mark and (rb"\*" in flags or TAKEN.encode() in flags)
+        self.messages = int(found[0] or 0)
+        return not readonly and (rb"\*" in flags or TAKEN.encode() in flags)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -82,10 +83,9 @@ class Folder:
     def find_untaken(self, after: int) -> list[int]:
         """Find the UIDs, above one, of messages that were not marked as taken, the oldest first."""
         unmarked = ("UNKEYWORD", TAKEN) if self.can_mark else ()
-        if not self.uid_next:  # a server that does not tell
-            return [uid for uid in self._search("UID", f"{after + 1}:*", *unmarked) if uid > after]
-        windows = range(after + 1, self.uid_next, _WINDOW)
-        return [uid for low in windows for uid in self._search("UID", f"{low}:{low + _WINDOW - 1}", *unmarked)]
+        windows = [(low, min(low + _WINDOW, self.messages + 1) - 1) for low in range(1, self.messages + 1, _WINDOW)]
+        found = [uid for low, high in windows for uid in self._search(f"{low}:{high}", *unmarked)]
+        return sorted(uid for uid in found if uid > after)
 
     def find_copies(self, message_hash: str) -> list[int]:
         """Find the UIDs of messages, drafts apart, whose Message-ID begins with a hash."""

@@ -17,11 +17,13 @@ WHAT_HAPPENED = {
     "it has to be approved or done by a person, waits for that anew.",
     Reason.STEP_FAILED: "Delivering failed several times by our own fault; nothing was sent. See the worker's log.",
     Reason.UNRENDERABLE: "The lead's data no longer fill the template; nothing was sent. Mend them, then resume.",
+    Reason.EVIDENCE_CONTRADICTS: "The message counts as not sent, but was **seen outside**. Resuming does not send it.",
     Reason.OPERATOR: "An operator paused it. Resume goes on where it stopped.",
 }
 DECISIONS = {
     Reason.SEND_OUTCOME_UNKNOWN: ("sent", "not_sent", "skip", "stop"),
     Reason.REFUSED_MESSAGE: ("skip", "stop"),
+    Reason.EVIDENCE_CONTRADICTS: ("skip", "stop"),
 }
 USUAL_DECISIONS = ("resume", "skip", "stop")
 MEANINGS = {

@@ -28,6 +28,10 @@ ssl = no
 disable_plaintext_auth = no
 auth_failure_delay = 0
 mail_location = maildir:{folder}/mail/%u
+mail_plugins = acl
+plugin {{
+  acl = vfile:{folder}/acls:cache_secs=0
+}}
 first_valid_uid = 1
 default_internal_user = {internal}
 default_internal_group = {internal_group}
@@ -87,6 +91,11 @@ class Dovecot(NamedTuple):
             came_at = imaplib.Time2Internaldate(at or datetime.now(UTC))
             assert imap.append(f'"{folder}"', flags, came_at, raw)[0] == "OK"
 
+    def freeze(self, folder: str, *, thawed: bool = False) -> None:
+        """Let a folder be read alone, by everybody."""
+        rights = "lrwstipekxa" if thawed else "lr"
+        (self.folder / "acls").write_text(f"{folder} owner {rights}\n")
+
     def flags(self, folder: str = "INBOX") -> list[str]:
         """The flags of a folder's messages, in order."""
         with self.opened(folder) as imap:
@@ -121,6 +130,7 @@ def _write(server: Dovecot) -> None:
     values = {"folder": folder, "port": server.port, "user": owner.pw_name, "group": group}
     (folder / "dovecot.conf").write_text(_SETTINGS.format(**values, **names))
     (folder / "users").write_text(f"everybody:{{PLAIN}}{PASSWORD}\n")
+    (folder / "acls").touch()
     for name in ("mail", "home"):
         (folder / name).mkdir()
         os.chown(folder / name, owner.pw_uid, owner.pw_gid)

@@ -102,20 +102,21 @@ async def test_each_message_is_taken_once_and_its_owners_flags_stay(
 
 
 async def test_where_no_mark_can_be_kept_a_message_that_comes_again_is_recognised(
-    app: App, server: Dovecot, door: InboundDoor, monkeypatch: pytest.MonkeyPatch
+    app: App, server: Dovecot, door: InboundDoor
 ) -> None:
     [ours] = await _put(app, "sent", "lead-1")
-    server.put(mail(samples.REPLY, ours=ours))
-    examine = Folder._select
-    monkeypatch.setattr(Folder, "_select", lambda folder, **_: examine(folder, readonly=True))
-    inbox = _inbox(server, door)
-    assert len(await _poll(inbox)) == 1
-    assert TAKEN not in server.flags()[0]
+    server.put(mail(samples.REPLY, ours=ours), "Frozen")
+    server.freeze("Frozen")
+    inbox = Inbox(read_imap_url(server.url("Frozen")), door)
+    assert [one.done for one in await _poll(inbox)] == ["taken"]
     before = await _everything(app.scene)
     assert await _poll(inbox) == []  # it remembers how far it came
-    server.put(mail("From: shop@example.test\nMessage-ID: <offer@example.test>"))
+    server.freeze("Frozen", thawed=True)
+    server.put(mail("From: shop@example.test\nMessage-ID: <offer@example.test>"), "Frozen")
+    server.freeze("Frozen")
     assert [one.done for one in await _poll(inbox)] == ["unmatched"]
-    assert [one.done for one in await _poll(_inbox(server, door))] == ["taken", "unmatched"]  # another process does not
+    another = Inbox(read_imap_url(server.url("Frozen")), door)  # of another process, which does not
+    assert [one.done for one in await _poll(another)] == ["taken", "unmatched"]
     assert await _everything(app.scene) == before
 
 

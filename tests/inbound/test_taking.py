@@ -114,7 +114,7 @@ async def test_what_is_about_to_be_sent_again_and_was_seen_waits_for_a_person(ap
         await until_page(scene.handle(), "**held** (not_sent)")
         answer = await door.take(report(samples.DELAYED, ours=_ours(scene)))
         assert answer.evidence is Bearing.CONTRADICTS
-        await until_page(scene.handle(), "**paused** (evidence_contradicts)")
+        assert "was **seen outside**" in await until_page(scene.handle(), "**paused** (evidence_contradicts)")
         assert [task.kind for task in await scene.rows(_OPEN_TASKS)] == ["alarm"]
         begun = len(provider.begun)
         await scene.handle().execute_update("resume", result_type=str)
@@ -219,6 +219,17 @@ async def test_when_a_message_came_is_when_it_happened(app: App, door: InboundDo
     await door.take(mail(samples.REPLY, ours=ours), came_at)
     [stop] = await app.scene.rows("SELECT occurred_at FROM stops")
     assert format_datetime(stop.occurred_at) == format_datetime(came_at)
+
+
+async def test_of_a_message_that_comes_many_times_at_once_the_facts_are_stored_once(
+    app: App, door: InboundDoor
+) -> None:
+    raw = mail(samples.REPLY, ours=await _put(app, "unknown"))
+    answers = await asyncio.gather(*(door.take(raw) for _ in range(10)))
+    assert len(set(answers)) == 1
+    settled = "SELECT count(*) FROM ledger WHERE to_state = 'sent'"
+    counts = f"SELECT (SELECT count(*) FROM evidence), (SELECT count(*) FROM stops), ({settled})"  # noqa: S608  # ours
+    assert tuple((await app.scene.rows(counts))[0]) == (1, 1, 1)
 
 
 async def test_two_messages_of_one_id_are_not_taken_for_one(app: App, door: InboundDoor) -> None:
