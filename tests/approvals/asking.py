@@ -39,8 +39,8 @@ class Asking:
         self.engine = engine
         self._activities = StepActivities(engine, provider, SENDER, timedelta(seconds=600), "worker")
 
-    async def deliver(self, instance: str, step: int = 1) -> StepResult:
-        call = DeliverStep(instance_id=instance, step=step, due_at=datetime.now(UTC))
+    async def deliver(self, instance: str, step: int = 1, due_at: datetime | None = None) -> StepResult:
+        call = DeliverStep(instance_id=instance, step=step, due_at=due_at or datetime.now(UTC))
         return await ActivityEnvironment().run(self._activities.deliver_step, call)
 
     async def say(

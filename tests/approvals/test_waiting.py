@@ -135,6 +135,41 @@ async def test_a_suppression_between_approval_and_send_prevents_the_send(scene: 
     assert (provider.begun, await assert_counted(scene)) == ([], {"stopped": 1})
 
 
+async def test_a_suppression_while_it_waits_ends_it_and_takes_the_task_away(scene: Scene) -> None:
+    asking, _ = _asking(scene)
+    instance, _ = await _asked(scene, asking)
+    async with scene.engine.begin() as connection:
+        await suppress(connection, WORKSPACE, ["lead-1@example.test"], "ada", "asked by phone")
+    assert await asking.say(instance, None) == Stopped(reason=Reason.SUPPRESSED)
+    assert await scene.rows("SELECT state FROM tasks") == [("closed",)]
+
+
+async def test_what_was_stopped_can_not_be_approved_whoever_stopped_it(scene: Scene) -> None:
+    asking, provider = _asking(scene)
+    instance, awaiting = await _asked(scene, asking)
+    async with scene.engine.begin() as connection:
+        await connection.execute(text("UPDATE instances SET status = 'stopped', reason = 'closed', why = 'by hand'"))
+    assert "waits for no person" in _refused(await asking.approve(instance, awaiting.fingerprint))
+    assert await asking.deliver(instance) == Stopped(reason=Reason.CLOSED)
+    assert provider.begun == []
+
+
+async def test_what_is_approved_late_expires_anew_from_there_for_a_run_that_begins_again_too(scene: Scene) -> None:
+    asking, provider = _asking(scene)
+    first = {"wait": "0s", "subject": "Hello", "body": "Hello"}
+    instance = await enroll_one(scene.engine, sequence=a_sequence_of(first, {**NEXT, "approval": True}))
+    await asking.deliver(instance)
+    awaiting = await asking.deliver(instance, 2)
+    assert isinstance(awaiting, Awaiting)
+    await asking.fell_due(instance, 2 * _WEEK)
+    assert await asking.say(instance, None, step=2) == Paused(reason=Reason.EXPIRED)
+    assert await asking.approve(instance, awaiting.fingerprint, step=2) == Ready()
+    again = await asking.deliver(instance)
+    assert isinstance(again, StepDone)
+    assert isinstance(await asking.deliver(instance, 2, again.next_due_at), StepDone)
+    assert len(provider.sent) == 2
+
+
 async def test_after_a_day_a_person_is_reminded_once(scene: Scene) -> None:
     asking, _ = _asking(scene)
     instance, awaiting = await _asked(scene, asking)
@@ -201,6 +236,7 @@ async def test_a_manual_step_shows_what_is_to_be_done_and_counts_as_sent_once_it
     done = await asking.say(instance, Verdict.DONE)
     assert isinstance(done, StepDone)
     assert done.state is DraftState.DONE
+    assert await asking.deliver(instance) == done, "a run that begins again goes on as this one did"
     assert isinstance(await asking.deliver(instance, 2), StepDone), "no gap is kept to what is no message"
     [letter] = provider.sent
     assert b"References" not in letter.message
