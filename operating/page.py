@@ -61,9 +61,10 @@ def _drafts(drafts: Iterable[ShownDraft]) -> Iterator[Text]:
         yield Text()
         tries = f", for the {draft.generation}. time" if draft.generation > 1 else ""
         yield Text.assemble((f"Step {draft.step}: ", "bold"), (draft.state, _style(draft.state)), tries)
-        yield Text(_row("subject") + printable(draft.subject))
-        yield Text(_row("to") + printable(draft.recipient))
-        yield Text(_row("Message-ID") + printable(draft.message_id))
+        if draft.message_id:  # a manual step has none of these
+            yield Text(_row("subject") + printable(draft.subject))
+            yield Text(_row("to") + printable(draft.recipient))
+            yield Text(_row("Message-ID") + printable(draft.message_id))
         if draft.claimed_at:
             yield Text(_row("claimed") + instant(draft.claimed_at))
         if draft.sent_at:
