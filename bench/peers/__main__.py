@@ -38,13 +38,13 @@ ENGINES: tuple[type[Engine], ...] = (Poller, Procrastinate, Dbos, Temporal, Ours
 
 _HEADS = (
     *("sent twice", "missing", "asked", "kills"),
-    *("steps/s, killed", "CPU ms/step, killed", "steps/s, calm", "CPU ms/step, calm"),
+    *("steps/s, killed", "CPU ms/step, killed", "steps/s, calm", "CPU ms/step, calm", "servers' CPU, calm"),
 )
 _WORDS = (
     "Sent twice: copies beyond the first of a step; missing: steps never sent; by the peer's own log of both runs.",
     "Asked: outcomes that this project called unknown, settled by an operator from the peer's log.",
     "Steps per second: from the first worker's start until the last step was first sent.",
-    "CPU: of all workers, each one's start included; of PostgreSQL, Temporal and the peer not.",
+    "CPU: of all workers, each one's start included. Servers' CPU: PostgreSQL's and Temporal's, ms a step.",
 )
 
 
@@ -65,13 +65,23 @@ async def _both(engine: type[Engine], stack: Devstack, given: argparse.Namespace
             url = stack.postgres.url(run).replace("postgresql+psycopg://", "postgresql://", 1)
             place = Place(url, sink.url, stack.temporal.address, run)
             storm = Storm(kills, given.kill_every, given.seed)
-            runs.append(await run_job(engine(place), sink, given.leads, storm, given.limit))
+            before = _servers(stack)
+            done = await run_job(engine(place), sink, given.leads, storm, given.limit)
+            runs.append(done._replace(servers=_servers(stack) - before))
     return Pair(*runs)
+
+
+def _servers(stack: Devstack) -> float:
+    """Say what processor time, in seconds, PostgreSQL and Temporal have used, sessions that are over included."""
+    parents = [psutil.Process(pid) for pid in (stack.postgres.pid, stack.temporal.pid)]
+    sessions = [child.cpu_times() for parent in parents for child in parent.children(recursive=True)]
+    own = [parent.cpu_times() for parent in parents]
+    return float(sum(sum(times[:2]) for times in sessions) + sum(sum(times[:4]) for times in own))
 
 
 def _table(pairs: dict[str, Pair], leads: int) -> Table:
     table = Table(box=box.MARKDOWN)
-    table.add_column("engine")
+    table.add_column("engine", no_wrap=True)
     for head in _HEADS:
         table.add_column(head, justify="right")
     for title, (calm, killed) in pairs.items():
@@ -82,6 +92,7 @@ def _table(pairs: dict[str, Pair], leads: int) -> Table:
             *(str(number) for number in (twice, lost, killed.asked + calm.asked, killed.kills)),
             *_figures(killed, leads),
             *_figures(calm, leads),
+            f"{calm.servers * 1000 / (leads * STEPS):.0f}",
         )
     return table
 
@@ -136,7 +147,7 @@ async def _main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--only", choices=names, action="append", help="these engines alone")
     given = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 200)
     with tempfile.TemporaryDirectory() as home:
         async with Devstack(Path(home), usual_ports=False) as stack:
             machine = await _versions(stack)

@@ -1,6 +1,6 @@
 """Procrastinate, after its how-to guides.
 
-"Schedule a task in the future": a lead's steps are deferred at once, each a second after the one before. "Ensure jobs
+"Launch a job in the future": a lead's steps are deferred at once, each a second after the one before. "Ensure jobs
 run sequentially and in order": under a lock of the lead's. (A job that deferred the next one would do that again when
 it runs again, and send more twice.) "Retry stalled jobs": the periodic task of that page, but that it runs every ten
 seconds and not every ten minutes, so that the job ends soon; heartbeats are left as they are, so a killed worker's jobs

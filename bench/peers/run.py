@@ -39,6 +39,7 @@ class Run(NamedTuple):
     cpu: float  # seconds, of all workers together, their starts included
     asked: int  # how often a person had to say what became of a step
     undone: int  # what was not done when the limit was reached
+    servers: float = 0  # processor seconds of PostgreSQL and Temporal meanwhile, the putting in of the leads included
 
 
 async def run_job(engine: Engine, sink: Sink, leads: int, storm: Storm, limit: float) -> Run:
