@@ -155,10 +155,15 @@ async def _stop(facts: Facts, event: LeadReplied | LeadStopped) -> Answer:
         await stop_pending(facts.connection, one, event.by, kind)
         await set_status(facts.connection, one, InstanceStatus.STOPPED, Reason(kind), by=event.by, why=kind)
     if kind in _SUPPRESSING:
-        named = event.data.email if isinstance(event, LeadStopped) else None
-        addresses = [*([lead.email] if lead else []), *([suppressible(named)] if named else [])]
-        await suppress(facts.connection, facts.workspace, addresses, event.by, kind)
+        await suppress(facts.connection, facts.workspace, _suppressed_by(event, lead), event.by, kind)
     return facts.answer(Done.STOPPED if stopped else Done.STOP_RECORDED, instances=tuple(stopped))
+
+
+def _suppressed_by(event: LeadReplied | LeadStopped, lead: Lead | None) -> list[str]:
+    named = event.data.email if isinstance(event, LeadStopped) else None
+    named_only = named is not None and event.type is EventType.BOUNCED  # of the one that bounced it says everything
+    current = [lead.email] if lead and not named_only else []
+    return [*current, *([suppressible(named)] if named else [])]
 
 
 async def _hold(facts: Facts, event: LeadReplied) -> Answer:

@@ -39,12 +39,19 @@ async def _lift(app: App, address: str = "lead-1@example.test") -> None:
         assert await lift(connection, app.scene.workspace, [address], "ada", "asked to hear from us again")
 
 
-@pytest.mark.parametrize("kind", ["lead.unsubscribed", "lead.bounced"])
-async def test_the_address_that_an_event_names_is_suppressed_beside_the_leads(app: App, kind: str) -> None:
+async def test_who_unsubscribes_by_an_old_address_is_suppressed_by_the_current_one_too(app: App) -> None:
     await app.says(enrolled())
-    await app.says_of("lead-1", kind, email="Old@Bücher.Example")
-    await app.says_of("lead-2", kind, email="unknown@example.test")
+    await app.says_of("lead-1", "lead.unsubscribed", email="Old@Bücher.Example")
+    await app.says_of("lead-2", "lead.unsubscribed", email="unknown@example.test")
     assert await _suppressed(app) == ["lead-1@example.test", "old@xn--bcher-kva.example", "unknown@example.test"]
+
+
+async def test_a_bounce_of_an_old_address_says_nothing_of_the_current_one(app: App) -> None:
+    await app.says(enrolled())
+    await app.says_of("lead-1", "lead.bounced", email="old@example.test")
+    assert await _suppressed(app) == ["old@example.test"]
+    await app.says_of("lead-1", "lead.bounced")
+    assert await _suppressed(app) == ["lead-1@example.test", "old@example.test"]
 
 
 @pytest.mark.parametrize("wrong", ["ada", "ada@", "@x.test", "a b@x.test", "a\x00@x.test", "a@x.test" * 40, "", 7])
