@@ -13,7 +13,7 @@ from operating.facts import facts
 from operating.finding import find_instance
 from operating.options import AsJson, By, Note, Which
 from operating.reach import Reach, Reached, reach
-from operating.task_finding import find_mail, find_todos
+from operating.task_finding import close_alarms_of, find_mail, find_todos
 from operating.task_page import print_todos
 from operating.todo import Todo, read_todos, todo_facts
 from store.instances import Listed
@@ -123,6 +123,21 @@ def skip(context: typer.Context, instance: Which, note: Note = "", by: By = None
     reached = reach(context)
     command = Resume(decision=Decision.SKIP, by=by or reached.login_name())
     _say(reached, instance, command, note, as_json=as_json)
+
+
+@app.command()
+def close(context: typer.Context, instance: Which, note: Note = "", by: By = None) -> None:
+    """Say that an alarm was looked into, whose step waits for nothing any more. Nothing else changes.
+
+    Example: `followup task close no-reply:lead-4 --note 'she got it twice, and knows'`
+    """
+    reached = reach(context)
+
+    async def work(at: Reached) -> str:
+        return await close_alarms_of(at, instance, by or reached.login_name(), note)
+
+    closed: str = reached.run(work)
+    typer.echo(f"{closed}: closed")
 
 
 def _ask_for_approval(reached: Reach, instance: str) -> str:

@@ -3,6 +3,9 @@
 from operating.finding import NotFoundError, find_instance
 from operating.reach import Reach, Reached
 from operating.todo import Todo, read_todos_of
+from store.leads import lock_lead
+from store.ledger import add_note
+from store.tasks import close_alarms
 
 
 async def find_todos(at: Reached, instance: str, program: str) -> list[Todo]:
@@ -25,3 +28,19 @@ def find_mail(reached: Reach, instance: str) -> Todo:
 
     found: Todo = reached.run(work)
     return found
+
+
+async def close_alarms_of(at: Reached, instance: str, by: str, note: str) -> str:
+    """Close the alarms of a follow-up that were looked into; returns its id. Raises NotFoundError where none can be."""
+    found = await find_instance(at.engine, at.workspace, instance)
+    async with at.engine.begin() as connection:
+        await lock_lead(connection, found.instance_id)
+        steps = await close_alarms(connection, found.instance_id, by=by, why=f"looked into by {by}")
+        for step in steps:
+            await add_note(connection, found.instance_id, step, "close", by=by, why=note)
+    if not steps:
+        raise NotFoundError(
+            f"{found.instance_id} has no alarm that a word alone closes: where its step still waits, "
+            "`followup task skip` or `followup stop` says what becomes of it"
+        )
+    return found.instance_id

@@ -67,7 +67,9 @@ def _commands(task: OpenTask, program: str) -> list[str]:
             said = [f"{APPROVE} {instance} {fingerprint}", f"edit {instance}", f"{REJECT} {instance}"]
         case TaskKind.MANUAL_STEP:
             said = [f"{DONE} {instance}", f"skip {instance}"]
-        case TaskKind.SETTLE_OUTCOME | TaskKind.ALARM:
+        case TaskKind.ALARM:
+            said = [f"close {instance} --note '...'"]
+        case TaskKind.SETTLE_OUTCOME:
             return [f"{program} show {instance}"]
     return [f"{program} task {one}" for one in said]
 

@@ -7,6 +7,7 @@ from sqlalchemy import Select, func, literal_column, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.draft import DraftState
 from domain.task import TaskKind, TaskState
 from store.tables import Draft, Instance, Task
 
@@ -51,6 +52,20 @@ async def close_waiting(connection: AsyncConnection, instance_id: str, *, by: st
         Task.instance_id == instance_id, Task.kind.in_(_WAITING), Task.state == TaskState.OPEN
     )
     await connection.execute(statement.values(state=TaskState.CLOSED, who=by, why=why))
+
+
+async def close_alarms(connection: AsyncConnection, instance_id: str, *, by: str, why: str) -> list[int]:
+    """Close the alarms of an instance's steps that wait for nothing any more; returns which steps those were."""
+    waits = (DraftState.PENDING, DraftState.AWAITING_APPROVAL, DraftState.SENDING, DraftState.UNKNOWN)
+    draft = select(Draft.id).where(Draft.instance_id == Task.instance_id, Draft.step == Task.step)
+    statement = update(Task).where(
+        Task.instance_id == instance_id,
+        Task.kind == TaskKind.ALARM,
+        Task.state == TaskState.OPEN,
+        ~draft.where(Draft.state.in_(waits)).exists(),
+    )
+    closed = statement.values(state=TaskState.CLOSED, who=by, why=why).returning(Task.step)
+    return list((await connection.execute(closed)).scalars())
 
 
 class OpenTask(NamedTuple):

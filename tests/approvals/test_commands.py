@@ -14,12 +14,15 @@ from operating.acting import act
 from operating.editing import Edit, EditError, as_text, read_text
 from operating.todo import read_todos, todo_facts
 from providers.scripted import ScriptedProvider
+from settings import login_name
 from store.instances import find_by_prefix
+from store.tasks import open_task
 from tests.approvals.asking import APPROVED, CALL, a_sequence_of
 from tests.command import Command
 from tests.counted import assert_counted
 from tests.follow_up.looking import events, until, until_page
 from tests.scene import Scene, a_lead, a_sequence
+from tests.store.enrolled import put_draft
 
 
 async def _until_open(scene: Scene, tasks: int) -> None:
@@ -93,3 +96,28 @@ def test_what_an_editor_gives_back_is_a_subject_and_a_body(text: str) -> None:
         read_text("Words", mail)
     answer = mail._replace(answers=True)
     assert read_text(as_text(answer), answer) == Edit(None, "Words\n")
+
+
+async def test_an_alarm_of_what_is_over_is_closed_by_a_word_and_one_that_waits_is_not(
+    scene: Scene, followup: Command
+) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(timedelta(0)), a_lead("over"))
+        await scene.handle("over").result()
+    over = scene.instance("over")
+    [waits] = [one.instance_id for one in await scene.enroll(a_sequence(timedelta(0)), a_lead("waits"))]
+    async with scene.engine.begin() as connection:
+        await put_draft(connection, waits)
+        for instance in (over, waits):
+            await open_task(connection, instance, 1, TaskKind.ALARM, by="test", why="seen twice")
+    assert f"task close {over} --note" in (await followup("tasks")).out
+    closed = await followup("task", "close", over, "--note", "she knows")
+    assert (closed.code, closed.out) == (0, f"{over}: closed\n")
+    assert [(one.to_state, one.why) for one in await scene.ledger("over")][-2:] == [
+        ("closed", f"looked into by {login_name()}"),
+        ("close", "she knows"),
+    ]
+    for refused in (await followup("task", "close", over), await followup("task", "close", waits)):
+        assert refused.code == 1
+        assert "has no alarm that a word alone closes" in refused.said
+    assert [one.instance_id for one in await scene.rows("SELECT * FROM tasks WHERE state = 'open'")] == [waits]

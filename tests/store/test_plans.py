@@ -186,6 +186,7 @@ CALLS: dict[str, Call] = {
         connection, ONE, 1, TaskKind.SETTLE_OUTCOME, by="test", why="test"
     ),
     "tasks.close_waiting": lambda connection: tasks.close_waiting(connection, ONE, by="test", why="test"),
+    "tasks.close_alarms": lambda connection: tasks.close_alarms(connection, ONE, by="test", why="test"),
     "tasks.read_open": lambda connection: tasks.read_open(connection, "w"),
     "tasks.read_open of a kind": lambda connection: tasks.read_open(connection, "w", None, TaskKind.ALARM),
     "tasks.read_open_of": lambda connection: tasks.read_open_of(connection, ONE),
