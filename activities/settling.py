@@ -1,12 +1,12 @@
 """Finding out what became of a step, and applying what an operator says of it. Nothing here ever sends."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.approving import come_too_late, decide, said
 from activities.recording import At, go_on, mark_unknown, pause, standing, stop
-from domain.command import Decision, Verdict, too_early
+from domain.command import Decision, Verdict, of_another_try, too_early
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Unknown
@@ -131,6 +131,8 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
         return standing(at, facts)
     if decision is Decision.NOT_SENT and draft.overdue_at is not None and facts.now < draft.overdue_at:
         return DecisionRefused(sentence=too_early(at.step, draft.overdue_at))
+    if decision is Decision.NOT_SENT and _is_of_another_try(draft, call.not_sent_from):
+        return DecisionRefused(sentence=of_another_try(at.step))
     # a plain resume means sent: a duplicate is worse than a miss
     state = _SETTLED_AS.get(decision, DraftState.SENT)
     why = f"{at.by} says {decision}"
@@ -142,6 +144,11 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
         await _set_active(at, why)
         return Ready()
     return await _go_on_resumed(at, state, facts)
+
+
+def _is_of_another_try(draft: StoredDraft, not_sent_from: datetime | None) -> bool:
+    """Words are said again to a run that was reset, and an activity may be committed late: each try is another send."""
+    return not_sent_from is not None and draft.overdue_at is not None and not_sent_from < draft.overdue_at
 
 
 async def pause_for(connection: AsyncConnection, call: PauseFollowUp) -> Settled:

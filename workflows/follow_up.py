@@ -48,9 +48,8 @@ class FollowUpWorkflow(Inbox):
 
     @workflow.init
     def __init__(self, follow_up: FollowUp) -> None:
-        super().__init__()
+        super().__init__(Progress(follow_up))
         self._id = follow_up.instance_id
-        self._at = Progress(follow_up)
         self._failures = 0
         self._cancelled = False
         self.show()
@@ -170,7 +169,7 @@ class FollowUpWorkflow(Inbox):
             case Pause(reason=reason, by=by):
                 result = await self._pause(reason, by=by)
             case said:
-                result = await self._settle(**settlement(said))
+                result = await self._settle(**settlement(said), not_sent_from=asked.not_sent_from)
         self._apply(result)
         if isinstance(result, Ready):
             self._at.due_at = self._at.until  # a person has looked: it expires anew from here

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import workflow
@@ -10,6 +11,10 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from domain import command
     from domain.command import Approve, Command, Done, Pause, Reject, Resume, Stop, read_command
+    from workflows.progress import Progress
+
+# Earlier than any: what is said of no uncertain send releases none.
+NO_PAUSE = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -17,6 +22,7 @@ class Asked:
     """A command waiting for its turn, and the answer it got."""
 
     command: Command
+    not_sent_from: datetime = NO_PAUSE  # of the pause in which it was heard
     answer: str | None = None
     refused: bool = False
 
@@ -32,7 +38,8 @@ def _read(kind: Any, arguments: tuple[Any, ...]) -> Command:
 class Inbox:
     """The handlers of a follow-up. Signals come from people's fingers: what is not understood is shown, not obeyed."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: Progress) -> None:
+        self._at = at
         self.inbox: deque[Asked] = deque()
         self.misunderstood = ""
 
@@ -50,16 +57,20 @@ class Inbox:
         self.misunderstood = f"{type(asked.command).__name__.lower()}: {sentence}" if refused else ""
         self.show()
 
+    def _put(self, command: Command) -> Asked:
+        asked = Asked(command, self._at.not_sent_from or NO_PAUSE)
+        self.inbox.append(asked)
+        return asked
+
     def _take(self, kind: Any, arguments: tuple[Any, ...]) -> None:
         try:
-            self.inbox.append(Asked(_read(kind, arguments)))
+            self._put(_read(kind, arguments))
         except ValueError as error:
             self.misunderstood = f"{kind.__name__.lower()}: {error}"
             self.show()
 
     async def _ask(self, kind: Any, arguments: tuple[Any, ...]) -> str:
-        asked = Asked(_read(kind, arguments))
-        self.inbox.append(asked)
+        asked = self._put(_read(kind, arguments))
         await workflow.wait_condition(lambda: asked.answer is not None)
         if asked.refused:
             raise ApplicationError(asked.answer or "", type="DecisionRefused", non_retryable=True)

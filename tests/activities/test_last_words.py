@@ -13,7 +13,7 @@ from activities.settling import settle
 from domain.command import Decision
 from domain.instance import Reason
 from domain.outcome import Fault, Refused, Sent
-from domain.step import DeliverStep, RecordOutcome, SettleStep, Stopped
+from domain.step import DecisionRefused, DeliverStep, Ready, RecordOutcome, SettleStep, Stopped
 from store.drafts import Claim, StoredDraft
 from store.ledger import read_ledger
 from tests.store.enrolled import enroll_one
@@ -62,6 +62,31 @@ async def test_a_refusal_of_our_configuration_that_comes_after_a_stop_leaves_not
         told = RecordOutcome(instance_id=instance, step=1, token=str(draft.claim_token), outcome=outcome)
         answered = await record(connection, told, "worker")
     assert (answered.result, await _state(engine)) == (Stopped(reason=Reason.REPLIED), "stopped")
+
+
+async def test_i3_a_not_sent_that_is_committed_once_more_releases_no_later_try(engine: AsyncEngine) -> None:
+    instance = await enroll_one(engine)
+    said = SettleStep(
+        instance_id=instance, step=1, decision=Decision.NOT_SENT, not_sent_from=await _overdue(engine, instance)
+    )
+    async with engine.begin() as connection:
+        assert await settle(connection, said, _RUN, "worker") == Ready()
+    await _overdue(engine, instance)
+    async with engine.begin() as connection:
+        refused = await settle(connection, said, _RUN, "worker")
+    assert isinstance(refused, DecisionRefused)
+    assert "tried again since" in refused.sentence
+    assert await _state(engine) == "unknown"
+
+
+async def _overdue(engine: AsyncEngine, instance: str) -> datetime:
+    """Claim the step, lose the worker, and let the last possible answer be overdue; returns since when it is."""
+    await _claimed(engine, instance)
+    await _decide(engine, instance, None)
+    async with engine.begin() as connection:
+        moved = "UPDATE drafts SET overdue_at = clock_timestamp() RETURNING overdue_at"
+        overdue: datetime = (await connection.execute(text(moved))).scalar_one()
+        return overdue
 
 
 async def test_i8_an_answer_that_contradicts_a_decision_is_noted_and_changes_nothing(engine: AsyncEngine) -> None:

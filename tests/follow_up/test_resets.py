@@ -1,13 +1,14 @@
 """A reset in the Web UI makes steps run again, beside the old run if that was sending: none is sent twice (I1, I2)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from domain.outcome import Fault, Refused, Unknown
 from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.commands import FIRST, LAST, MIDDLE, reset
-from tests.follow_up.looking import page, refusal, stumbles, until, until_page
+from tests.follow_up.looking import page, refusal, stumbles, until, until_instant, until_page
 from tests.scene import Scene, a_lead, a_sequence
 
 _LATER = timedelta(days=1)
@@ -156,6 +157,31 @@ async def test_a_pause_and_a_resume_that_are_said_again_to_a_run_that_was_reset_
         await reset(scene.client, scene.handle(), FIRST)
         await until(lambda: _shows(scene, before))
     assert (await scene.status(), _ids(provider)) == (("active", "none"), ["1/email"])
+
+
+async def test_a_not_sent_that_is_said_again_to_a_run_that_was_reset_releases_no_later_try(scene: Scene) -> None:
+    provider = ScriptedProvider(lambda _: Unknown(code="cut"))
+    async with scene.worker(provider, send_timeout=_SOON):
+        await scene.enroll(a_sequence(), a_lead())
+        await _until_overdue(scene, generation=1)
+        await scene.handle().signal("resume", "not_sent")
+        await _until_overdue(scene, generation=2)
+        await reset(scene.client, scene.handle(), FIRST)
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+        await scene.handle().execute_update("resume", "stop")
+    assert (_ids(provider), await scene.states()) == (["1/email", "1/email"], ["skipped"])
+
+
+async def _until_overdue(scene: Scene, generation: int) -> None:
+    async def unknown() -> bool:
+        rows = "SELECT overdue_at FROM drafts WHERE state = 'unknown' AND generation = :generation"
+        found.extend(await scene.rows(rows, generation=generation))
+        return bool(found)
+
+    found: list[Any] = []
+    await until(unknown)
+    await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+    await until_instant(found[0].overdue_at)
 
 
 async def _shows(scene: Scene, before: str) -> bool:
