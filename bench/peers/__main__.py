@@ -1,7 +1,8 @@
 """`make peers`: the same job on what one would pick instead, and on ours; workers killed as they send; all is counted.
 
 Each engine gets the same leads in three steps, a second apart, and the same SMTP peer, which takes 200 ms to answer. It
-does the job twice: undisturbed, for its speed; and with its worker killed (-9) every three seconds and started again.
+does the job twice: undisturbed, for its speed; and with each worker killed (-9) three seconds after its first letter,
+and started again.
 """
 
 import argparse
@@ -106,8 +107,8 @@ def _notes(pairs: dict[str, Pair], given: argparse.Namespace) -> list[str]:
     notes = [
         f"{given.leads} leads, {STEPS} steps, {AT_ONCE} letters at once; the peer answers in {given.answer_after:g} s.",
         (
-            f"Killed {given.kill_every:g} s (a third more or less) after each start, at most {given.kills} times,"
-            f" seed {given.seed}; then one worker may finish."
+            f"Killed {given.kill_every:g} s (a third more or less) after each worker's first letter,"
+            f" at most {given.kills} times, seed {given.seed}; then one worker may finish."
         ),
         *_WORDS,
     ]
@@ -140,8 +141,8 @@ async def _main() -> None:
     names = [engine.__name__.lower() for engine in ENGINES]
     parser = argparse.ArgumentParser(prog="make peers", description=__doc__)
     parser.add_argument("--leads", type=int, default=200, help="leads of three steps each")
-    parser.add_argument("--kills", type=int, default=20, help="how often a worker is killed, at most")
-    parser.add_argument("--kill-every", type=float, default=3, help="seconds a worker lives, on average")
+    parser.add_argument("--kills", type=int, default=10, help="how often a worker is killed, at most")
+    parser.add_argument("--kill-every", type=float, default=3, help="seconds from a worker's first letter, on average")
     parser.add_argument("--answer-after", type=float, default=0.2, help="seconds the SMTP peer takes to answer")
     parser.add_argument("--limit", type=float, default=600, help="seconds a run may take")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))

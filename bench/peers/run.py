@@ -13,11 +13,11 @@ from bench.peer import Sink, process
 from bench.peers.count import Tally, count, name
 from bench.peers.engine import STEPS, Engine, lead_id
 
-_LOOK_EVERY = 0.25  # seconds between questions to the engine's books
+_LOOK_EVERY = 0.1  # seconds between looks into the peer's log and the engine's books
 
 
 class Storm(NamedTuple):
-    """How the workers are killed: so often, at about so many seconds after each one's start; then one may live."""
+    """How workers are killed: so often, about so many seconds after each one's first letter; then one may live."""
 
     kills: int
     every: float  # seconds; each between two and four thirds of it
@@ -50,7 +50,7 @@ async def run_job(engine: Engine, sink: Sink, leads: int, storm: Storm, limit: f
     cpu, workers = 0.0, 0
     for life in storm.lives():
         workers += 1
-        cpu += await _live(engine, min(time.monotonic() + life, until))
+        cpu += await _live(engine, sink, life, until)
         if tending.done():
             tending.result()  # it ended by itself: if by an error, so does this
         undone = await engine.undone()
@@ -64,12 +64,21 @@ async def run_job(engine: Engine, sink: Sink, leads: int, storm: Storm, limit: f
     return Run(tally, workers - 1, cpu, engine.asked, undone)
 
 
-async def _live(engine: Engine, until: float) -> float:
-    """Run one worker until then, or until all is done; returns what processor time it used, in seconds."""
+async def _live(engine: Engine, sink: Sink, life: float, until: float) -> float:
+    """Run one worker until all is done, or for so many seconds from its first letter on: then it is killed.
+
+    Counted from its start, a slow starter would be killed before it does anything, and so be spared the test.
+    Returns what processor time it used, in seconds.
+    """
+    before, first = len(sink.accepted()), float("inf")
     command, environment = engine.worker()
     async with process(*command, **environment) as worker:
-        while time.monotonic() < until and worker.returncode is None and await engine.undone():  # noqa: ASYNC110  # books
-            await asyncio.sleep(max(0.0, min(_LOOK_EVERY, until - time.monotonic())))
+        while worker.returncode is None and await engine.undone():
+            if len(sink.accepted()) > before:
+                first = min(first, time.monotonic())
+            if (left := min(first + life, until) - time.monotonic()) <= 0:
+                break
+            await asyncio.sleep(min(_LOOK_EVERY, left))
         if worker.returncode is not None:
             raise RuntimeError(f"the worker of {engine.title} ended by itself, with code {worker.returncode}")
         used = psutil.Process(worker.pid).cpu_times()
