@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -19,7 +20,9 @@ NO_DATABASE = "postgresql+psycopg://user:geheim@127.0.0.1:1/followup"
 
 
 async def one_paused_one_completed(scene: Scene) -> None:
-    async with scene.worker(ScriptedProvider({"lead-1@example.test": UNKNOWN})):
+    # so long that the last answer is not overdue when the pages are read, however slow the machine
+    long = timedelta(minutes=10)
+    async with scene.worker(ScriptedProvider({"lead-1@example.test": UNKNOWN}), send_timeout=long):
         await scene.enroll(a_sequence(), a_lead("lead-1"))
         await scene.enroll(a_sequence(name="other"), a_lead("lead-2"))
         await until_page(scene.handle("lead-1"), "**paused**")
