@@ -1,7 +1,8 @@
 """Takes the pictures of docs/pictures anew: `python -m docs.screenshots`. Needs `make setup` and Debian's chromium.
 
 It runs the example in a world of its own: one lead's address makes the mailbox cut the connection before its answer,
-so that follow-up pauses, and is photographed in Temporal's Web UI as an operator meets it.
+so that follow-up pauses, and is photographed in Temporal's Web UI as an operator meets it. Another one waits for an
+approval.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from connect import leave
 from devstack.stack import Devstack
 from domain.instance import InstanceKey, InstanceStatus, instance_id, workflow_id
+from domain.sequence import Sequence
 from intake.enrolment import Enroller
 from intake.lead_file import read_leads
 from intake.sequence_file import read_sequence
@@ -41,17 +43,26 @@ _VIEWPORT: ViewportSize = {"width": 1400, "height": 1400}
 # what is cut out: without the Web UI's own navigation
 _LIST: FloatRect = {"x": 270, "y": 60, "width": 1130, "height": 260}
 _PAUSED: FloatRect = {"x": 270, "y": 60, "width": 1130, "height": 1290}
+_AWAITING: FloatRect = {"x": 270, "y": 60, "width": 1130, "height": 1250}
 _FILTER = 'FollowUpStatus = "paused"'
 _UNCERTAIN = "lead-4"
+_ASKING = Sequence.model_validate(
+    {
+        "name": "offer",
+        "beside_others": True,
+        "steps": [{"wait": "0s", "subject": "An offer", "body": "Hello {{ name }}", "approval": True}],
+    }
+)
 _LOOK_EVERY = timedelta(milliseconds=200)
 _PATIENCE = timedelta(minutes=1)
 
 
 class Scene(NamedTuple):
-    """Where the pictures are taken: the Web UI, and one paused follow-up in it."""
+    """Where the pictures are taken: the Web UI, and in it a paused follow-up and one that asks for an approval."""
 
     ui: str
     workflow: str
+    asking: str  # the workflow of a follow-up that waits for an approval
 
 
 @asynccontextmanager
@@ -67,7 +78,8 @@ async def _paused_follow_up() -> AsyncIterator[Scene]:
             )
             async with _worker(stack, settings):
                 paused = instance_id(InstanceKey(settings.workspace, "no-reply", _UNCERTAIN))
-                yield Scene(stack.temporal.ui, workflow_id(paused))
+                asking = instance_id(InstanceKey(settings.workspace, _ASKING.name, "lead-2"))
+                yield Scene(stack.temporal.ui, workflow_id(paused), workflow_id(asking))
 
 
 @asynccontextmanager
@@ -82,8 +94,9 @@ async def _worker(stack: Devstack, settings: Settings) -> AsyncIterator[None]:
     sequence = read_sequence(_ROOT / "sequences" / "no-reply.yaml")
     try:
         async with make_worker(client, engine, provider, settings):
-            async for _ in enroller.enroll(sequence, read_leads(_ROOT / "sequences" / "leads.csv")):
-                pass
+            for wanted in (sequence, _ASKING):
+                async for _ in enroller.enroll(wanted, read_leads(_ROOT / "sequences" / "leads.csv")):
+                    pass
             async with asyncio.timeout(_PATIENCE.total_seconds()):
                 while not await _somebody_is_paused(engine, settings):  # noqa: ASYNC110  # the store has no event
                     await asyncio.sleep(_LOOK_EVERY.total_seconds())
@@ -103,18 +116,33 @@ async def _take(scene: Scene, page: Page) -> None:
     await page.goto(f"{scene.ui}/namespaces/default/workflows?query={quote(_FILTER)}")
     await page.get_by_role("link", name=scene.workflow).wait_for()
     await page.screenshot(path=_PICTURES / "list.png", clip=_LIST)
-    await page.goto(f"{scene.ui}/namespaces/default/workflows/{quote(scene.workflow, safe='')}")
+    await _open(page, scene.ui, scene.workflow, until="In a shell")
+    await page.screenshot(path=_PICTURES / "paused.png", clip=_PAUSED)
+    await _choose_signal(page, "resume")
+    await page.locator("dialog[open], [role=dialog]:visible").last.screenshot(path=_PICTURES / "signal.png")
+    await _open(page, scene.ui, scene.asking, until="approve")
+    await page.screenshot(path=_PICTURES / "awaiting.png", clip=_AWAITING)
+    await _choose_signal(page, "approve")
+    await page.get_by_role("option", name="approve").last.click()
+    await page.get_by_role("textbox", name="Data").last.fill('"0123abcd"')
+    await page.locator("dialog[open], [role=dialog]:visible").last.screenshot(path=_PICTURES / "approve.png")
+
+
+async def _open(page: Page, ui: str, workflow: str, *, until: str) -> None:
+    """Show the page of a follow-up, which is in a frame of its own."""
+    await page.goto(f"{ui}/namespaces/default/workflows/{quote(workflow, safe='')}")
     await page.wait_for_url("**/timeline**")
     await page.goto(page.url.partition("/timeline")[0] + "/user-metadata")
-    details = page.frame_locator("#user-metadata-current-details")  # the page of the follow-up, in a frame of its own
-    await details.get_by_text("In a shell").wait_for()
-    await page.screenshot(path=_PICTURES / "paused.png", clip=_PAUSED)
+    await page.frame_locator("#user-metadata-current-details").get_by_text(until).first.wait_for()
+
+
+async def _choose_signal(page: Page, name: str) -> None:
+    """Unfold the list of signals."""
     await page.get_by_role("button", name="More Actions").last.click()
     await page.get_by_role("menuitem", name="Signal").last.click()
     await page.get_by_test_id("signal-select-button").last.click()
-    await page.get_by_role("option", name="resume").last.wait_for()
+    await page.get_by_role("option", name=name).last.wait_for()
     await page.wait_for_timeout(500)  # the list unfolds; nothing says when it has
-    await page.locator("dialog[open], [role=dialog]:visible").last.screenshot(path=_PICTURES / "signal.png")
 
 
 async def _main() -> None:
