@@ -14,8 +14,9 @@ from devstack.child import DevstackError
 from devstack.ports import free_ports
 from devstack.stack import Devstack
 
+# What a shell starts in the background is told to ignore SIGINT, and so is what that starts.
 LIVE_AND_WAIT = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from devstack.stack import Devstack
 
@@ -24,6 +25,7 @@ async def main():
         print(stack.postgres.pid, stack.temporal.pid, stack.mailbox.pid, flush=True)
         await asyncio.Event().wait()
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 
