@@ -13,7 +13,7 @@ BEYOND = $(1:%=--constraint %) $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-pack
 # Two worlds side by side, each with its own servers; a file's tests stay together, for some share what is slow to begin
 TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: help run test check format bench chaos peers mutate lock setup clean
+.PHONY: help run test check format bench chaos model peers mutate lock setup clean
 
 help: ## Say what can be made (the default)
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -39,13 +39,16 @@ bench: .venv/run.stamp ## Print how fast follow-ups are delivered here
 	@exec $(BIN)/python -m bench
 
 chaos: .venv/run.stamp ## Break everything at random while follow-ups run, and print what became of them
-	@exec $(BIN)/python -m bench.chaos
+	@exec $(BIN)/python -m bench.chaos $(ARGS)
 
 peers: .venv/peers.stamp ## Give the same job to what one would pick instead, kill it as it works, and count (ARGS=--leads 60)
 	@exec $(BIN)/python -m bench.peers $(ARGS)
 
 mutate: .venv/dev.stamp ## Break each guard in a copy, one at a time, and see its test fail (ARGS=claim: those named so)
 	@exec $(BIN)/python -m bench.mutate $(ARGS)
+
+model: .venv/made.stamp ## Play the claim protocol in every order, then without each guard (needs spin and gcc)
+	@exec $(BIN)/python -m model
 
 lock: .venv/dev.stamp ## Write the locks anew after pyproject.toml changed; ARGS=--upgrade takes newer versions
 	$(RESOLVE) $(ARGS) --output-file requirements.lock
