@@ -31,13 +31,12 @@ class How(StrEnum):
 
 
 class Found(NamedTuple):
-    """What a search found. `trace` is empty when nothing is wrong; `unreached` are statements of claim.pml."""
+    """What a search found. `trace` is empty when nothing is wrong."""
 
     states: int
     transitions: int
     depth: int
     trace: tuple[str, ...]
-    unreached: frozenset[str]
 
 
 class SearchError(Exception):
@@ -109,7 +108,6 @@ def _read(told: str, trace: tuple[str, ...]) -> Found:
         transitions=_number(r"(\d+) transitions", told),
         depth=_number(r"depth reached (\d+)", told),
         trace=trace,
-        unreached=frozenset(re.findall(r"^\t(claim\.pml:\d+, state \d+, .*)$", told, re.MULTILINE)),
     )
 
 
