@@ -1,0 +1,88 @@
+"""The command `make chaos`: one run, or several seeds one after another, and a table of what came of them."""
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.chaos.builds import check_out
+from bench.chaos.page import print_result, print_summary
+from bench.chaos.result import Result
+from bench.chaos.run import run
+from bench.chaos.schedule import schedule
+from bench.chaos.story import tell
+from bench.chaos.world import World
+from connect import leave
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=float(os.environ.get("CHAOS_MINUTES", "5")))
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--seeds", type=int, default=1, help="so many runs, with this seed and those after it")
+    parser.add_argument("--leads", type=int, default=0, help="follow-ups of three steps; usually 96 a minute")
+    parser.add_argument("--every", type=float, default=3, help="seconds from one fault to the next, on average")
+    parser.add_argument("--previous", default="", help="the commit of the other build; usually the oldest that fits")
+    parser.add_argument("--dry-run", action="store_true", help="print the schedule, and do nothing")
+    parser.add_argument("--keep", type=Path, help="a folder for what the runs write, logs included; usually removed")
+    return parser.parse_args()
+
+
+async def _main(given: argparse.Namespace) -> bool:
+    console = Console(soft_wrap=True)
+    task = asyncio.current_task()
+    if task:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    results: list[Result] = []
+    try:
+        for seed in range(given.seed, given.seed + given.seeds):
+            results.append(await _one(console, given, seed))
+            print_result(console, results[-1])
+    finally:
+        if len(results) > 1:
+            print_summary(console, results)
+    return all(result.kept for result in results)
+
+
+async def _one(console: Console, given: argparse.Namespace, seed: int) -> Result:
+    seconds = given.minutes * 60
+    leads = given.leads or round(given.minutes * 96)
+    faults, events = schedule(seed, seconds, given.every), tell(seed, leads, seconds)
+    with _folder(given.keep, seed) as home:
+        commit = await check_out(home / "previous", given.previous)
+        console.print(f"seed {seed}: {leads} leads, {len(faults)} faults in {seconds:.0f} s, the other build: {commit}")
+        return await run(console, World(home, home / "previous"), seed, faults, events)
+
+
+@contextmanager
+def _folder(keep: Path | None, seed: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        home = (keep / f"seed-{seed}").resolve() if keep else Path(folder)
+        home.mkdir(parents=True, exist_ok=keep is None)
+        home.chmod(0o755)  # PostgreSQL may have to run as another user
+        yield home
+
+
+def main() -> int:
+    """Run the command; returns its exit code."""
+    given = _arguments()
+    if given.dry_run:
+        for fault in schedule(given.seed, given.minutes * 60, given.every):
+            print(fault.sentence)
+        return 0
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        return 0 if asyncio.run(_main(given)) else 1
+    sys.stderr.write("chaos: interrupted, everything is stopped\n")
+    return 1
+
+
+if __name__ == "__main__":
+    leave(main())  # the SDK's threads abort an interpreter that finalises under them now and then

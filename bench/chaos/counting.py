@@ -1,0 +1,136 @@
+"""What must be zero, counted from the peer's log and the store's tables: pure functions of what was read."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from bench.chaos.log import Taken
+
+
+class Draft(NamedTuple):
+    """A draft at the end. `why` is why it is in its state."""
+
+    instance_id: str
+    lead_id: str
+    step: int
+    message_id: str
+    state: str
+    why: str = ""
+
+
+class Claim(NamedTuple):
+    """A claim of a draft, by the ledger: when it began, Unix time."""
+
+    instance_id: str
+    lead_id: str
+    step: int
+    at: float
+
+
+class Unsure(NamedTuple):
+    """A draft that was unknown for a while: claimed by which worker when, marked when (Unix time)."""
+
+    instance_id: str
+    lead_id: str
+    step: int
+    claimed_at: float
+    marked_at: float
+    worker: str
+
+
+class Trouble(NamedTuple):
+    """One thing done to something that a send depends on, from when to when."""
+
+    touched: str  # a part, a link, or `lead:LEAD_ID` for a message that the peer went wrong with
+    begun: float
+    ended: float
+
+
+Offences = dict[str, dict[str, str]]  # by promise: by instance (or lead) a sentence
+
+
+def broken_promises(
+    taken: list[Taken],
+    drafts: list[Draft],
+    lost: Iterable[str],
+    claims: Iterable[Claim],
+    stopped_at: Mapping[str, float],
+) -> Offences:
+    """Compare the log with the store.
+
+    `lost` are leads whose enrolment was taken and who have no follow-up; `stopped_at` is by instance or lead.
+    """
+    found: Offences = defaultdict(dict)
+    found["duplicates"] = _duplicates(taken, drafts)
+    found["missing"] = _missing(taken, drafts) | dict.fromkeys(lost, "its enrolment was taken, and there is none")
+    found["not known as sent"] = _not_known(taken, drafts)
+    found["claimed after a stop"] = _claimed_after(claims, stopped_at)
+    return found
+
+
+def written_off(taken: list[Taken], drafts: list[Draft]) -> int:
+    """Count the messages that are in the log and whose unknown draft an operator's stop ended without a look there."""
+    names = {one.message_id for one in taken}
+    return sum(draft.message_id in names and _is_written_off(draft) for draft in drafts)
+
+
+def unexplained(unsure: Iterable[Unsure], troubles: list[Trouble], slack: float = 5.0) -> dict[str, str]:
+    """Name the unknown sends that nothing explains that was done to their worker, its links, or what they lead to."""
+    return {
+        one.instance_id: f"step {one.step} became unknown, and nothing was done to {one.worker} or what it needs"
+        for one in unsure
+        if not any(
+            trouble.begun <= one.marked_at and trouble.ended >= one.claimed_at - slack
+            for trouble in troubles
+            if _touches(trouble.touched, one)
+        )
+    }
+
+
+def _touches(touched: str, one: Unsure) -> bool:
+    everybodys = {"postgres", "temporal", "smtp", f"lead:{one.lead_id}"}
+    return touched in everybodys or touched.partition(">")[0] == one.worker
+
+
+def _duplicates(taken: list[Taken], drafts: list[Draft]) -> dict[str, str]:
+    instances = {draft.message_id: draft.instance_id for draft in drafts}
+    twice: dict[str, str] = {}
+    for name in ("message_id", "mark"):
+        for what, times in Counter(getattr(one, name) for one in taken).items():
+            if times > 1:
+                ids = {instances.get(one.message_id, what) for one in taken if getattr(one, name) == what}
+                twice |= dict.fromkeys(ids, f"{what} was taken {times} times")
+    return twice
+
+
+def _missing(taken: list[Taken], drafts: list[Draft]) -> dict[str, str]:
+    names = {one.message_id for one in taken}
+    return {
+        draft.instance_id: f"step {draft.step} is sent, and the peer never took it"
+        for draft in drafts
+        if draft.state == "sent" and draft.message_id not in names
+    }
+
+
+def _is_written_off(draft: Draft) -> bool:
+    return draft.state == "skipped" and draft.why.endswith("says stop")
+
+
+def _not_known(taken: list[Taken], drafts: list[Draft]) -> dict[str, str]:
+    known = {draft.message_id: draft for draft in drafts}
+    found = {}
+    for one in taken:
+        draft = known.get(one.message_id)
+        if draft is None or (draft.state != "sent" and not _is_written_off(draft)):
+            found[draft.instance_id if draft else one.mark] = (
+                f"{one.mark} was taken, and its draft is {draft.state if draft else 'nowhere'}"
+            )
+    return found
+
+
+def _claimed_after(claims: Iterable[Claim], stopped_at: Mapping[str, float]) -> dict[str, str]:
+    return {
+        claim.instance_id: f"step {claim.step} was claimed after a stop had been acknowledged"
+        for claim in claims
+        if claim.at > min(stopped_at.get(who, float("inf")) for who in (claim.instance_id, claim.lead_id))
+    }

@@ -1,0 +1,169 @@
+"""The operators: they settle by the peer's log, approve, pause, resume, stop and reset, by the real commands' words."""
+
+import asyncio
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.service import RPCError
+
+from bench.chaos.log import read_taken
+from bench.chaos.schedule import SMTP
+from bench.chaos.world import World
+from domain.command import Approve, Command, Decision, Pause, Reject, Resume, Stop
+from domain.instance import Reason, workflow_id
+from operating.acting import act
+from store.instances import find_by_prefix
+
+_BY = "chaos-operator"
+_EVERY = 1.0  # seconds between two looks
+_AT_ONCE = 24
+# The log is behind while the peer, or the way to it, stands still, and for a moment after.
+_LOG_IS_BEHIND = 3.0
+_UNKNOWN = "SELECT instance_id, message_id, overdue_at FROM drafts WHERE state = 'unknown'"
+_WAITING = "SELECT instance_id, fingerprint FROM drafts WHERE state = 'awaiting_approval'"
+_PAUSED = """
+    SELECT id, reason FROM instances WHERE status = 'paused'
+    AND NOT EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
+_HELD = "SELECT id FROM instances WHERE status = 'held' AND until > now() + interval '3 seconds'"
+_RUNNING = """
+    SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')
+    AND NOT EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
+_UNDER_WAY = "SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')"
+_UNDONE = """
+    SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')
+    OR EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
+
+
+class Operators:
+    """People at their work. `done` counts what they did, `stopped_at` tells when a stop of theirs was answered."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self._world, self._dice = world, random.Random(f"operators {seed}")
+        self._limit = asyncio.Semaphore(_AT_ONCE)
+        self.done: Counter[str] = Counter()
+        self.stopped_at: dict[str, float] = {}
+
+    async def work(self) -> None:
+        """Do what comes up, and at random what nobody asked for; until cancelled."""
+        while True:
+            await _as_far_as_possible(self._settle(), self._approve(0.6), self._resume(0.3), self._meddle())
+            await asyncio.sleep(_EVERY)
+
+    async def finish(self) -> int:
+        """Do all that waits for a person; returns how many follow-ups have not ended."""
+        await _as_far_as_possible(self._settle(), self._approve(1), self._resume(1), self._hasten())
+        return len(await self._rows(_UNDONE))
+
+    async def _settle(self) -> None:
+        """Say what the log says; that a message is not in it only when it is overdue, and the log is not behind."""
+        unknown = await self._rows(_UNKNOWN)
+        behind, now = self._log_is_behind(), datetime.now(UTC)
+        taken = {one.message_id for one in read_taken(self._world.folder)}
+        decided = [
+            (draft.instance_id, Decision.SENT if draft.message_id in taken else Decision.NOT_SENT)
+            for draft in unknown
+            if draft.message_id in taken or (draft.overdue_at < now and not behind)
+        ]
+        await self._all(self._tell(one, f"settled as {what}", Resume(decision=what, by=_BY)) for one, what in decided)
+
+    async def _approve(self, share: float) -> None:
+        waiting = [one for one in await self._rows(_WAITING) if self._dice.random() < share]
+        words: dict[str, Command] = {
+            one.instance_id: Approve(fingerprint=one.fingerprint[:8], by=_BY)
+            if self._dice.random() > 0.05
+            else Reject(by=_BY)
+            for one in waiting
+        }
+        await self._all(
+            self._tell(one, "approved" if isinstance(word, Approve) else "rejected", word)
+            for one, word in words.items()
+        )
+
+    async def _resume(self, share: float) -> None:
+        paused = [one for one in await self._rows(_PAUSED) if self._dice.random() < share]
+        await self._all(
+            self._tell(one.id, "resumed", Resume(paused_for=Reason(one.reason), by=_BY))
+            for one in paused
+            if one.reason != Reason.SEND_OUTCOME_UNKNOWN
+        )
+
+    async def _hasten(self) -> None:
+        """A pause that is resumed is no longer held for the back-off after a failure."""
+        await self._all(self._tell(one.id, "hastened", Pause(by=_BY)) for one in await self._rows(_HELD))
+
+    async def _meddle(self) -> None:
+        """Pause, stop or reset a few."""
+        for share, statement, meddle in (
+            (0.35, _UNDER_WAY, self._pause),
+            (0.12, _RUNNING, self._stop),
+            (0.35, _UNDER_WAY, self._reset),
+        ):
+            if self._dice.random() < share and (found := await self._rows(statement)):
+                await meddle(self._dice.choice(found).id)
+
+    async def _pause(self, instance_id: str) -> None:
+        await self._tell(instance_id, "paused", Pause(by=_BY))
+
+    async def _stop(self, instance_id: str) -> None:
+        if await self._tell(instance_id, "stopped", Stop(by=_BY)):
+            self.stopped_at.setdefault(instance_id, time.time())
+
+    async def _reset(self, instance_id: str) -> None:
+        client, name = self._world.client, workflow_id(instance_id)
+        history = client.get_workflow_handle(name).fetch_history_events()
+        tasks = [
+            one.event_id async for one in history if one.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        ]
+        if not tasks:
+            return
+        await client.workflow_service.reset_workflow_execution(
+            ResetWorkflowExecutionRequest(
+                namespace=client.namespace,
+                workflow_execution=WorkflowExecution(workflow_id=name),
+                reason="an operator's finger",
+                workflow_task_finish_event_id=self._dice.choice(tasks),
+                request_id=str(uuid.uuid4()),
+            )
+        )
+        self.done["reset"] += 1
+
+    async def _tell(self, instance_id: str, what: str, command: Command) -> bool:
+        async with self._limit, self._world.engine.connect() as connection:
+            [found] = await find_by_prefix(connection, instance_id)
+        async with self._limit:
+            answer = await act(self._world.engine, self._world.client, found, command, "chaos")
+        self.done[what] += answer.done
+        return answer.done
+
+    async def _all(self, words: Iterable[Awaitable[Any]]) -> None:
+        for result in await asyncio.gather(*words, return_exceptions=True):
+            if isinstance(result, Exception) and not isinstance(result, _BROKEN):
+                raise result
+
+    def _log_is_behind(self) -> bool:
+        recently = time.time() - _LOG_IS_BEHIND
+        return any(one.target.endswith(SMTP) and one.ended > recently for one in self._world.happened)
+
+    async def _rows(self, statement: str) -> list[Any]:
+        async with self._world.engine.connect() as connection:
+            return list(await connection.execute(text(statement)))
+
+
+# What a broken world makes of a command. It is said again in the next round.
+_BROKEN = (SQLAlchemyError, RPCError, OSError, RuntimeError)
+
+
+async def _as_far_as_possible(*works: Awaitable[None]) -> None:
+    for result in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(result, Exception) and not isinstance(result, _BROKEN):
+            raise result

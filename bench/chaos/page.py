@@ -1,0 +1,46 @@
+"""What is printed of a run, and of several."""
+
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.chaos.result import PROMISES, Result
+
+
+def print_result(console: Console, result: Result) -> None:
+    """Print the figures of one run, then the zeros."""
+    figures = result.figures
+    console.print(f"seed {result.seed}, {result.seconds:.0f} s", highlight=False)
+    console.print(f"faults {result.faults.total()}: {_listed(result.faults)}", highlight=False)
+    console.print(f"operators: {_listed(result.operators)}", highlight=False)
+    console.print(", ".join(f"{name} {number}" for name, number in figures.items()), highlight=False)
+    zeros = ", ".join(f"{promise} {len(result.offences.get(promise, {}))}" for promise in PROMISES)
+    console.print(zeros, highlight=False)
+
+
+def print_summary(console: Console, results: list[Result]) -> None:
+    """Print a table with a line for each run, and their sums."""
+    table = Table(title="all runs")
+    columns = ("seed", "seconds", "faults", "sends", "unknown", "settled", "approved", "reset", "stops", "redelivered")
+    for column in (*columns, *PROMISES):
+        table.add_column(column, justify="right")
+    rows = [_row(result) for result in results]
+    for result, row in zip(results, rows, strict=True):
+        table.add_row(str(result.seed), *map(str, row))
+    table.add_row("all", *(str(sum(column)) for column in zip(*rows, strict=True)), style="bold")
+    console.print(table)
+    faults = sum((result.faults for result in results), Counter[str]())
+    console.print(f"faults: {_listed(faults)}", highlight=False)
+
+
+def _row(result: Result) -> list[int]:
+    done, figures = result.operators, result.figures
+    settled = sum(number for what, number in done.items() if what.startswith("settled"))
+    words = [settled, done["approved"], done["reset"], figures["stops"], figures["redeliveries"]]
+    zeros = [len(result.offences.get(promise, {})) for promise in PROMISES]
+    return [round(result.seconds), result.faults.total(), figures["sends"], figures["unknown"], *words, *zeros]
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))

@@ -1,0 +1,151 @@
+"""What a run comes to: its figures, its zeros, and, of what is none, the whole story."""
+
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import text
+
+from bench.chaos.app import App
+from bench.chaos.breaking import Breaker
+from bench.chaos.counting import Claim, Draft, Offences, Trouble, Unsure, broken_promises, unexplained, written_off
+from bench.chaos.log import read_taken, read_wrong
+from bench.chaos.operators import Operators
+from bench.chaos.story import STEPS
+from bench.chaos.world import NAME, World
+from store.counting import StepKind, count_steps
+from store.ledger import read_ledger
+
+PROMISES = (
+    "duplicates",
+    "missing",
+    "not known as sent",
+    "uncounted",
+    "claimed after a stop",
+    "unexplained",
+    "audit's findings",
+)
+_ENDED = {StepKind.SENT, StepKind.SKIPPED, StepKind.REFUSED, StepKind.STOPPED}
+_DRAFTS = """
+    SELECT d.instance_id, i.lead_id, d.step, d.message_id, d.state, d.why
+    FROM drafts d JOIN instances i ON i.id = d.instance_id"""
+_CLAIMS = """
+    SELECT l.instance_id, i.lead_id, l.step, extract(epoch FROM l.at)::float8 AS at
+    FROM ledger l JOIN instances i ON i.id = l.instance_id WHERE subject = 'draft' AND to_state = 'sending'"""
+_UNSURE = """
+    SELECT l.instance_id, i.lead_id, l.step, extract(epoch FROM c.at)::float8 AS claimed_at,
+      extract(epoch FROM l.at)::float8 AS marked_at, c.who
+    FROM ledger l JOIN instances i ON i.id = l.instance_id JOIN LATERAL (
+      SELECT at, who FROM ledger WHERE instance_id = l.instance_id AND step = l.step AND subject = 'draft'
+      AND to_state = 'sending' AND id < l.id ORDER BY id DESC LIMIT 1) c ON true
+    WHERE l.subject = 'draft' AND l.to_state = 'unknown'"""
+_UNENDED = """
+    SELECT id, status, reason, step FROM instances WHERE status NOT IN ('completed', 'stopped')
+    OR EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state NOT IN
+      ('sent', 'refused', 'skipped', 'stopped', 'discarded', 'done'))"""
+
+
+class Result(NamedTuple):
+    """One run: figures by name, what was done by whom, and the offences."""
+
+    seed: int
+    figures: dict[str, int]
+    faults: Counter[str]
+    operators: Counter[str]
+    offences: Offences
+    seconds: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise was."""
+        return not any(self.offences.values())
+
+
+class Actors(NamedTuple):
+    """Who did something in a run."""
+
+    app: App
+    operators: Operators
+    breaker: Breaker
+
+
+async def read_result(world: World, actors: Actors, seed: int, begun: float, audit: tuple[int, str]) -> Result:
+    """Count everything."""
+    taken, wrong = read_taken(world.folder), read_wrong(world.folder)
+    drafts = [Draft(*row) for row in await _rows(world, _DRAFTS)]
+    claims = [Claim(*row) for row in await _rows(world, _CLAIMS)]
+    unsure = [_unsure(world, row) for row in await _rows(world, _UNSURE)]
+    known = {row.lead_id for row in await _rows(world, "SELECT DISTINCT lead_id FROM instances")}
+    stopped = actors.app.stopped_at | actors.operators.stopped_at
+    offences = broken_promises(taken, drafts, actors.app.enrolled - known, claims, stopped)
+    troubles = [Trouble(one.target, one.begun, one.ended) for one in world.happened if one.kind != "misbehave"]
+    troubles += [Trouble(f"lead:{one.lead_id}", one.at, one.at) for one in wrong]
+    offences["unexplained"] = unexplained(unsure, troubles)
+    offences["uncounted"], steps = await _uncounted(world)
+    offences["audit's findings"] = {} if audit[0] == 0 else {"audit": audit[1]}
+    figures = {
+        "leads": len(actors.app.enrolled),
+        "steps": sum(steps.values()),
+        **{str(kind): steps[kind] for kind in StepKind},
+        "sends": len(taken),
+        "peer went wrong": len(wrong),
+        "unknown": len(unsure),
+        "written off": written_off(taken, drafts),
+        "stops": len(stopped),
+        "deliveries": actors.app.deliveries,
+        "redeliveries": actors.app.redeliveries,
+        "parts that ended by themselves": sum(part.ended_by_itself for part in world.parts.values()),
+    }
+    return Result(seed, figures, actors.breaker.done, actors.operators.done, offences, time.time() - begun)
+
+
+async def tell_story(world: World, instance_id: str) -> list[str]:
+    """Tell all that happened to one follow-up, in the order of time."""
+    async with world.engine.connect() as connection:
+        ledger = await read_ledger(connection, instance_id)
+    lead = instance_id.rsplit(":", 1)[-1]
+    story = [
+        (
+            one.at.timestamp(),
+            f"step {one.step} {one.subject} {one.from_state or ''} -> {one.to_state}: {one.who}: {one.why}",
+        )
+        for one in ledger
+    ]
+    story += [
+        (one.at, f"the peer took {one.mark}") for one in read_taken(world.folder) if one.mark.startswith(f"{lead}/")
+    ]
+    story += [(one.at, f"the peer: {one.phase}, {one.how}") for one in read_wrong(world.folder) if one.lead_id == lead]
+    first, last = min(story, default=(0.0, ""))[0], max(story, default=(0.0, ""))[0]
+    for one in world.happened:
+        if one.ended >= first - 5 and one.begun <= last + 5:
+            story.append((one.begun, f"    {one.target}: {one.kind}, for {one.ended - one.begun:.1f} s"))
+    return [f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} {words}" for at, words in sorted(story)]
+
+
+def _unsure(world: World, row: Any) -> Unsure:
+    process = int(row.who.partition("@")[0].rpartition("-")[2] or 0)
+    worker = world.worker_of(process, row.claimed_at)
+    return Unsure(row.instance_id, row.lead_id, row.step, row.claimed_at, row.marked_at, worker)
+
+
+async def _uncounted(world: World) -> tuple[dict[str, str], Counter[StepKind]]:
+    """I6: each step of each instance is counted as one kind, and at the end as none that is still to come."""
+    async with world.engine.connect() as connection:
+        counts = await count_steps(connection, NAME)
+    steps: Counter[StepKind] = Counter()
+    for count in counts:
+        steps[count.kind] += count.steps
+    found = {
+        row.id: f"step {row.step} has not ended: {row.status}, {row.reason}" for row in await _rows(world, _UNENDED)
+    }
+    [expected] = await _rows(world, "SELECT count(*) FROM instances")
+    open_steps = sum(number for kind, number in steps.items() if kind not in _ENDED)
+    if not found and (open_steps or sum(steps.values()) != STEPS * expected[0]):
+        found["(all)"] = f"{STEPS * expected[0]} steps are counted as {dict(steps)}"
+    return found, steps
+
+
+async def _rows(world: World, statement: str) -> list[Any]:
+    async with world.engine.connect() as connection:
+        return list(await connection.execute(text(statement)))
