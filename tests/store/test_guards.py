@@ -1,6 +1,7 @@
 """What the database refuses, whoever asks: every constraint is broken once by hand. And what it writes down."""
 # ruff: noqa: S608  # the SQL is put together from this file's own words
 
+import json
 import re
 from itertools import product
 from typing import Any
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.draft import LEGAL_TRANSITIONS, DraftState
 from domain.instance import InstanceStatus
 from store.ledger import Entry, read_ledger
+from store.tables import Base
 from tests.scene import a_lead
 from tests.store.enrolled import enroll_leads, put_draft
 
@@ -45,6 +47,21 @@ async def _all_rows(connection: AsyncConnection) -> list[Any]:
         sorted(str(tuple(row)) for row in await connection.execute(text(f"SELECT * FROM {table}")))
         for table in ("instances", "drafts", "tasks", "ledger", "sequence_versions")
     ]
+
+
+async def _put_a_row_everywhere(connection: AsyncConnection, instance: str) -> None:
+    draft = await put_draft(connection, instance)
+    await _open_task(connection, instance)
+    for sql in (
+        "INSERT INTO evidence (draft_id, source, workspace, kind, who) VALUES (:draft, 's', 'w', 'reply', 'psql')",
+        """INSERT INTO sender_slots (draft_id, instance_id, workspace, sender, at, taken)
+           VALUES (:draft, :instance, 'w', 's', now(), true)""",
+        """INSERT INTO stops (workspace, event_id, lead_id, kind, occurred_at)
+           VALUES ('w', 'e', 'lead-1', 'replied', now())""",
+        "INSERT INTO events (workspace, id, type, answer) VALUES ('w', 'e', 'lead.replied', '{}')",
+        "INSERT INTO suppressions (workspace, address, who, why) VALUES ('w', 'ada@x.test', 'psql', 'x')",
+    ):
+        await connection.execute(text(sql), {"draft": draft, "instance": instance})
 
 
 async def _story(connection: AsyncConnection, instance: str, subject: str) -> list[tuple[str | None, str, str, str]]:
@@ -135,13 +152,16 @@ async def test_a_draft_begins_before_any_claim(connection: AsyncConnection, inst
 
 
 @pytest.mark.parametrize(
-    ("table", "column"), [("drafts", "state"), ("drafts", "channel"), ("instances", "status"), ("tasks", "state")]
+    ("table", "column"),
+    [
+        *(("drafts", "state"), ("drafts", "channel"), ("instances", "status"), ("tasks", "state")),
+        *(("evidence", "kind"), ("stops", "kind")),
+    ],
 )
 async def test_a_word_nobody_knows_is_refused(
     connection: AsyncConnection, instance: str, table: str, column: str
 ) -> None:
-    await put_draft(connection, instance)
-    await _open_task(connection, instance)
+    await _put_a_row_everywhere(connection, instance)
     # which of the guards speaks first is PostgreSQL's affair: both refuse with the same SQLSTATE
     await _refused(connection, f"UPDATE {table} SET {column} = 'odd'", CHECK)
 
@@ -267,11 +287,34 @@ async def test_the_current_step_is_one_of_the_instances(connection: AsyncConnect
         "INSERT INTO tasks (instance_id, step, kind, who, why) VALUES ('none', 1, 'settle_outcome', 'psql', 'x')",
         """INSERT INTO drafts (id, instance_id, step, thread_id, message_id, sender, recipient, subject, content,
            fingerprint, who, why) VALUES ('d', 'none', 1, 't', 'm', 's', 'r', 's', '', 'f', 'psql', 'x')""",
+        "INSERT INTO evidence (draft_id, source, workspace, kind, who) VALUES ('none', 's', 'w', 'reply', 'psql')",
+        """INSERT INTO sender_slots (draft_id, instance_id, workspace, sender, at, taken)
+           VALUES ('d', 'none', 'w', 's', now(), true)""",
     ],
 )
 async def test_nothing_refers_to_what_is_not_there(connection: AsyncConnection, instance: str, sql: str) -> None:
     assert instance
     await _refused(connection, sql, FOREIGN_KEY)
+
+
+# what else would make a second row of a draft something other than one of its step
+_ELSE = {"drafts": {"step": 2}}
+
+
+@pytest.mark.parametrize("table", sorted(set(Base.metadata.tables)))
+async def test_a_key_names_one_row(connection: AsyncConnection, instance: str, table: str) -> None:
+    await _put_a_row_everywhere(connection, instance)
+    row = (await connection.execute(text(f"SELECT to_jsonb(t) FROM {table} t LIMIT 1"))).scalar_one()
+    second = json.dumps(row | _ELSE.get(table, {}))
+    sql = f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM jsonb_populate_record(NULL::{table}, :second)"
+    assert f"pk_{table}" in await _refused(connection, sql, UNIQUE, second=second)
+
+
+@pytest.mark.parametrize(
+    "sql", ["INSERT INTO compatibility VALUES (2, '0001')", "INSERT INTO link_keys VALUES (2, decode('00', 'hex'))"]
+)
+async def test_there_is_one_of_what_there_is_one_of(connection: AsyncConnection, sql: str) -> None:
+    assert "_one" in await _refused(connection, sql, CHECK)
 
 
 async def test_a_task_of_no_known_kind_is_refused(connection: AsyncConnection, instance: str) -> None:
