@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bench.breaks import BREAKS, SCHEMA, Break
+from bench.breaks import schema
+from bench.breaks.broken import Break
+from bench.mutate import BREAKS
 from store.engine import open_engine
 
 _HOME = Path(__file__).parents[2]
@@ -36,5 +38,5 @@ async def test_every_constraint_unique_index_and_trigger_is_broken_by_one(databa
     async with engine.connect() as connection:
         there = set((await connection.execute(text(_CONSTRAINTS))).scalars())
     await engine.dispose()
-    broken = {name for one in SCHEMA for name in one.guard.split()[1:2]}
+    broken = {name for one in schema.BREAKS for name in one.guard.split()[1:2]}
     assert there - _NOT_OURS == broken

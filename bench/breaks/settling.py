@@ -1,0 +1,88 @@
+"""What settles an outcome, a draft that a person answers for, and an event."""
+
+from bench.breaks.broken import Break
+
+_SUSPENDED = "tests/crash/test_suspended.py::"
+_EVIDENCE = "tests/inbound/test_evidence.py::"
+_WAITING = "tests/approvals/test_waiting.py::"
+
+BREAKS = [
+    Break(
+        "evidence settles what is unknown, before a worker's death makes it so",
+        "activities/evidence.py",
+        "        case DraftState.UNKNOWN:\n            await settle_as_seen",
+        "        case DraftState.REFUSED:\n            await settle_as_seen",
+        _EVIDENCE + "test_i3_of_a_thousand_unknown_sends_evidence_settles_just_those_that_were_seen",
+    ),
+    Break(
+        "an approval names the fingerprint of what was read",
+        "activities/approving.py",
+        "if call.decision is Verdict.APPROVE and not draft.fingerprint.startswith(call.fingerprint):",
+        "if False:",
+        _WAITING + "test_an_approval_of_another_message_is_refused_and_one_said_again_is_not",
+    ),
+    Break(
+        "an edit is of the draft that was read",
+        "store/approvals.py",
+        "Draft.state == DraftState.AWAITING_APPROVAL, Draft.fingerprint == seen",
+        "Draft.state == DraftState.AWAITING_APPROVAL",
+        _WAITING + "test_an_edited_message_wants_a_new_approval_and_keeps_its_message_id",
+    ),
+    Break(
+        "an outcome is recorded by its own token alone",
+        "activities/recording.py",
+        "holds = draft is not None and str(draft.claim_token) == call.token",
+        "holds = draft is not None",
+        _SUSPENDED + "test_a_woken_claim_that_was_settled_as_not_sent_neither_sends_nor_touches_the_next_claim",
+    ),
+    Break(
+        "not_sent is taken only once the last answer is overdue",
+        "activities/settling.py",
+        "    if decision is Decision.NOT_SENT and draft.overdue_at is not None and facts.now < draft.overdue_at:",
+        "    if False:",
+        "tests/store/test_machine.py",
+    ),
+    Break(
+        "not_sent is taken of no later try",
+        "activities/settling.py",
+        "    if decision is Decision.NOT_SENT and _is_of_another_try(draft, call.not_sent_from):",
+        "    if False:",
+        "tests/follow_up/test_resets.py"
+        "::test_a_not_sent_that_is_said_again_to_a_run_that_was_reset_releases_no_later_try",
+    ),
+    Break(
+        "a claim is not settled while it is fresh",
+        "activities/settling.py",
+        "    if facts.now < give_up:",
+        "    if False:",
+        "tests/store/test_machine.py",
+    ),
+    Break(
+        "a plain resume of an unknown send means sent",
+        "activities/settling.py",
+        "    Decision.NOT_SENT: DraftState.PENDING,\n",
+        "    Decision.NOT_SENT: DraftState.PENDING,\n    Decision.RESUME: DraftState.PENDING,\n",
+        "tests/follow_up/test_decisions.py::test_an_unknown_send_is_settled_by_a_word_and_the_next_step_follows",
+    ),
+    Break(
+        "a workflow that ran is not started again",
+        "intake/starting.py",
+        "id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE",
+        "id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE",
+        "tests/intake/test_events.py",
+    ),
+    Break(
+        "an event is taken once",
+        "intake/events.py",
+        "            if stored is not None:\n",
+        "            if stored is not None and stored.type is None:\n",
+        "tests/intake/test_events.py",
+    ),
+    Break(
+        "a stop that outran its enrolment is heeded",
+        "intake/storing.py",
+        "stop.occurred_at >= enrolling.at and enrolling.sequence.stops_on",
+        "stop.occurred_at < enrolling.at and enrolling.sequence.stops_on",
+        "tests/intake/test_events.py",
+    ),
+]
