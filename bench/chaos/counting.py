@@ -98,8 +98,8 @@ def _duplicates(taken: list[Taken], drafts: list[Draft]) -> dict[str, str]:
     for name in ("message_id", "mark"):
         for what, times in Counter(getattr(one, name) for one in taken).items():
             if times > 1:
-                ids = {instances.get(one.message_id, what) for one in taken if getattr(one, name) == what}
-                twice |= dict.fromkeys(ids, f"{what} was taken {times} times")
+                same = (one.message_id for one in taken if getattr(one, name) == what)
+                twice[next((instances[one] for one in same if one in instances), what)] = f"{what}: {times} times"
     return twice
 
 

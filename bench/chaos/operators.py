@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from bench.chaos.log import read_taken
 from bench.chaos.schedule import SMTP
 from bench.chaos.world import World
-from domain.command import Approve, Command, Decision, Pause, Reject, Resume, Stop
+from domain.command import APPROVE, RESUME, Approve, Command, Decision, Pause, Reject, Resume, Stop
 from domain.instance import Reason, workflow_id
 from operating.acting import act
 from store.instances import find_by_prefix
@@ -39,6 +41,12 @@ _RUNNING = """
     SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')
     AND NOT EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
 _UNDER_WAY = "SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')"
+# Nothing keeps them, and they are not going on.
+_IDLE = """
+    SELECT id, (SELECT fingerprint FROM drafts WHERE instance_id = instances.id AND step = 2) AS fingerprint
+    FROM instances
+    WHERE (status IN ('completed', 'stopped') OR status IN ('active', 'held') AND until < now() - interval '8 seconds')
+    AND NOT EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
 _UNDONE = """
     SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')
     OR EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
@@ -52,6 +60,7 @@ class Operators:
         self._limit = asyncio.Semaphore(_AT_ONCE)
         self.done: Counter[str] = Counter()
         self.stopped_at: dict[str, float] = {}
+        self.reset: set[str] = set()
 
     async def work(self) -> None:
         """Do what comes up, and at random what nobody asked for; until cancelled."""
@@ -60,9 +69,9 @@ class Operators:
             await asyncio.sleep(_EVERY)
 
     async def finish(self) -> int:
-        """Do all that waits for a person; returns how many follow-ups have not ended."""
-        await _as_far_as_possible(self._settle(), self._approve(1), self._resume(1), self._hasten())
-        return len(await self._rows(_UNDONE))
+        """Do all that waits for a person; returns how many follow-ups have not ended, or their workflows."""
+        await _as_far_as_possible(self._settle(), self._approve(1), self._resume(1), self._hasten(), self._say_again())
+        return max(len(await self._rows(_UNDONE)), len(await self._world.running_workflows()))
 
     async def _settle(self) -> None:
         """Say what the log says; that a message is not in it only when it is overdue, and the log is not behind."""
@@ -101,6 +110,20 @@ class Operators:
         """A pause that is resumed is no longer held for the back-off after a failure."""
         await self._all(self._tell(one.id, "hastened", Pause(by=_BY)) for one in await self._rows(_HELD))
 
+    async def _say_again(self) -> None:
+        """Say what was said before to whom it was lost on: a run that was reset may begin with what it waits for."""
+        idle = {row.id: row.fingerprint for row in await self._rows(_IDLE) if row.id in self.reset}
+        running = await self._world.running_workflows() if idle else set()
+        await self._all(self._repeat(one, idle[one]) for one in idle if one in running)
+
+    async def _repeat(self, instance_id: str, approved: str | None) -> None:
+        handle = self._world.client.get_workflow_handle(workflow_id(instance_id))
+        words = [(RESUME, Resume(by=_BY)), (APPROVE, Approve(fingerprint=approved or "0" * 8, by=_BY))]
+        for name, word in words:
+            with suppress(WorkflowUpdateFailedError):
+                await handle.execute_update(name, word)
+                self.done["said again after a reset"] += 1
+
     async def _meddle(self) -> None:
         """Pause, stop or reset a few."""
         for share, statement, meddle in (
@@ -136,6 +159,7 @@ class Operators:
             )
         )
         self.done["reset"] += 1
+        self.reset.add(instance_id)
 
     async def _tell(self, instance_id: str, what: str, command: Command) -> bool:
         async with self._limit, self._world.engine.connect() as connection:

@@ -139,6 +139,8 @@ async def _uncounted(world: World) -> tuple[dict[str, str], Counter[StepKind]]:
     found = {
         row.id: f"step {row.step} has not ended: {row.status}, {row.reason}" for row in await _rows(world, _UNENDED)
     }
+    for one in await world.running_workflows() - found.keys():
+        found[one] = "its workflow still runs"
     [expected] = await _rows(world, "SELECT count(*) FROM instances")
     open_steps = sum(number for kind, number in steps.items() if kind not in _ENDED)
     if not found and (open_steps or sum(steps.values()) != STEPS * expected[0]):

@@ -20,7 +20,7 @@ from bench.chaos.world import World
 from devstack.child import plain_environment
 
 # Longer than anything waits that a person hastens; what has not ended then never will.
-_PATIENCE = 300.0
+_PATIENCE = 240.0
 _LOOK_EVERY = 1.5
 _PROGRESS_EVERY = 5.0
 _MOST_TOLD = 10

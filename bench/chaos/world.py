@@ -18,6 +18,7 @@ from bench.chaos.story import write_sequences
 from devstack.ports import free_ports
 from devstack.postgres import Postgres
 from devstack.temporal import Temporal
+from domain.instance import instance_of_workflow
 from store.engine import open_engine
 from store.schema import migrate
 
@@ -94,6 +95,11 @@ class World:
             return
         writer.write(f"{words}\n".encode())
         writer.close()
+
+    async def running_workflows(self) -> set[str]:
+        """The instances whose workflows run, by Temporal."""
+        listed = self.client.list_workflows("ExecutionStatus = 'Running'")
+        return {instance_of_workflow(one.id) async for one in listed}
 
     def worker_of(self, process: int, at: float) -> str:
         """Name the worker that had this process id at an instant."""

@@ -1,0 +1,144 @@
+"""What `make chaos` breaks is drawn from its seed alone; what it counts, it finds where it is planted."""
+
+from collections import Counter
+
+import pytest
+
+from bench.chaos.counting import Claim, Draft, Trouble, Unsure, broken_promises, unexplained, written_off
+from bench.chaos.log import Taken
+from bench.chaos.schedule import HONEST, LINKS, PARTS, WORKERS, Fault, How, Kind, Phase, schedule
+from bench.chaos.story import STEPS, tell
+
+_HOUR = 3600.0
+
+
+def _log(*steps: int) -> list[Taken]:
+    return [Taken(10.0 + place, f"<{step}@x>", f"lead-1/{step}") for place, step in enumerate(steps)]
+
+
+def _draft(step: int, state: str = "sent", why: str = "") -> Draft:
+    return Draft("chaos:plain:lead-1", "lead-1", step, f"<{step}@x>", state, why)
+
+
+def _unsure(claimed_at: float = 100.0, marked_at: float = 110.0) -> Unsure:
+    return Unsure("chaos:plain:lead-1", "lead-1", 1, claimed_at, marked_at, "worker-1")
+
+
+def _broken(taken: list[Taken], drafts: list[Draft]) -> dict[str, int]:
+    found = broken_promises(taken, drafts, [], [], {})
+    return {promise: len(who) for promise, who in found.items() if who}
+
+
+def test_a_seed_draws_the_same_faults_each_time_and_another_seed_others() -> None:
+    assert schedule(7, _HOUR) == schedule(7, _HOUR)
+    assert schedule(7, _HOUR) != schedule(8, _HOUR)
+
+
+def test_faults_come_in_order_as_often_as_asked_and_every_kind_of_every_target_comes() -> None:
+    faults = schedule(7, 10 * _HOUR, every=4)
+    assert faults == sorted(faults, key=lambda fault: fault.at)
+    assert 8000 < len(faults) < 10_000
+    assert {fault.kind for fault in faults} == set(Kind)
+    assert {fault.target for fault in faults} == {*PARTS, *LINKS}
+    assert {(fault.phase, fault.how) for fault in faults if fault.phase} == {
+        (phase, how) for phase, ways in HONEST.items() for how in ways
+    }
+
+
+def test_no_target_is_broken_anew_while_it_is_broken() -> None:
+    free: dict[str, float] = {}
+    for fault in schedule(7, _HOUR):
+        if fault.kind is not Kind.MISBEHAVE:
+            assert fault.at >= free.get(fault.target, 0.0)
+            free[fault.target] = fault.at + fault.lasts
+
+
+def test_the_peer_never_says_of_a_message_it_took_that_it_did_not() -> None:
+    after = {fault.how for fault in schedule(7, 10 * _HOUR) if fault.phase is Phase.TAKEN}
+    assert after == {How.DROP, How.HANG, How.GARBAGE}
+
+
+def test_some_workers_sleep_for_longer_than_a_heartbeat_is_waited_for() -> None:
+    naps = {fault.lasts for fault in schedule(7, _HOUR) if fault.kind is Kind.SUSPEND and fault.target in WORKERS}
+    assert max(naps) > 30
+
+
+def test_a_fault_says_of_itself_what_it_is() -> None:
+    fault = Fault(3.5, "smtp", Kind.MISBEHAVE, messages=2, phase=Phase.TAKEN, how=How.DROP)
+    assert fault.sentence == "   3.50 s  smtp: misbehave taken: drop, 2 times"
+
+
+def test_the_app_tells_of_every_lead_some_twice_and_some_replies_before_their_enrolment() -> None:
+    events = tell(7, 200, 120.0)
+    assert events == tell(7, 200, 120.0)
+    enrolled = {event.lead_id: event for event in events if event.event_id == f"lead.enrolled-{event.lead_id}"}
+    others = [event for event in events if event.type not in ("lead.enrolled", "lead.resumed")]
+    assert len(enrolled) == 200
+    assert any(len(event.at) > 1 for event in events)
+    assert any(event.at[0] < enrolled[event.lead_id].at[0] for event in others)
+    assert all(event.happened_at > enrolled[event.lead_id].happened_at for event in others)
+
+
+def test_a_log_of_each_sent_draft_once_breaks_no_promise() -> None:
+    assert STEPS == 3
+    assert _broken(_log(1, 2, 3), [_draft(1), _draft(2), _draft(3)]) == {}
+
+
+def test_a_message_id_twice_in_the_log_is_a_duplicate() -> None:
+    assert _broken(_log(1, 2, 1), [_draft(1), _draft(2)]) == {"duplicates": 1}
+
+
+def test_two_messages_of_one_step_are_a_duplicate_though_their_message_ids_differ() -> None:
+    taken = [*_log(1), Taken(12.0, "<other@x>", "lead-1/1")]
+    assert _broken(taken, [_draft(1)])["duplicates"] == 1
+
+
+def test_a_draft_that_is_sent_and_in_no_log_is_missing() -> None:
+    assert _broken(_log(1), [_draft(1), _draft(2)]) == {"missing": 1}
+
+
+def test_a_lead_whose_enrolment_was_taken_and_who_has_no_follow_up_is_missing() -> None:
+    assert broken_promises([], [], ["lead-9"], [], {})["missing"].keys() == {"lead-9"}
+
+
+@pytest.mark.parametrize("state", ["pending", "refused", "unknown", "stopped", "skipped", "discarded"])
+def test_a_message_in_the_log_whose_draft_is_not_sent_is_not_known(state: str) -> None:
+    assert _broken(_log(1), [_draft(1, state)]) == {"not known as sent": 1}
+
+
+def test_a_message_of_no_draft_is_not_known() -> None:
+    assert _broken(_log(1), []) == {"not known as sent": 1}
+
+
+def test_an_unknown_send_that_an_operator_s_stop_ended_is_counted_apart() -> None:
+    drafts = [_draft(1, "skipped", "chaos says stop")]
+    assert (_broken(_log(1), drafts), written_off(_log(1), drafts)) == ({}, 1)
+
+
+@pytest.mark.parametrize("who", ["lead-1", "chaos:plain:lead-1"])
+@pytest.mark.parametrize(("stopped_at", "late"), [(50.0, 0), (49.9, 1)])
+def test_a_claim_after_an_acknowledged_stop_is_late_whoever_stopped(who: str, stopped_at: float, late: int) -> None:
+    claims = [Claim("chaos:plain:lead-1", "lead-1", 2, 50.0)]
+    assert len(broken_promises([], [], [], claims, {who: stopped_at})["claimed after a stop"]) == late
+
+
+@pytest.mark.parametrize(
+    "touched", ["worker-1", "worker-1>smtp", "worker-1>temporal", "postgres", "temporal", "smtp", "lead:lead-1"]
+)
+def test_an_unknown_send_is_explained_by_what_was_done_to_its_worker_or_what_that_needs(touched: str) -> None:
+    assert unexplained([_unsure()], [Trouble(touched, 105.0, 106.0)]) == {}
+
+
+@pytest.mark.parametrize("touched", ["worker-2", "worker-2>smtp", "ingress", "ingress>postgres", "lead:lead-2"])
+def test_what_was_done_to_others_explains_no_unknown_send(touched: str) -> None:
+    assert len(unexplained([_unsure()], [Trouble(touched, 105.0, 106.0)])) == 1
+
+
+@pytest.mark.parametrize(("begun", "ended"), [(111.0, 120.0), (80.0, 90.0)])
+def test_what_was_over_before_or_came_after_explains_no_unknown_send(begun: float, ended: float) -> None:
+    assert len(unexplained([_unsure()], [Trouble("worker-1", begun, ended)])) == 1
+
+
+def test_the_faults_of_twenty_runs_are_more_than_five_hundred() -> None:
+    drawn = Counter(fault.kind for seed in range(20) for fault in schedule(seed, 150.0))
+    assert drawn.total() > 500
