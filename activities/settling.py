@@ -98,7 +98,7 @@ async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> 
         await _set_active(at, "resumed")
     if decision in (None, Decision.RESUME) or (decision, draft.state) == (Decision.SENT, DraftState.SENT):
         return standing(at, facts)
-    if decision is Decision.SKIP and draft.why == said("skipped", at.by):  # it is heard again
+    if decision is Decision.SKIP and draft.why in (said("skipped", at.by), _why(at.by, decision)):  # it is heard again
         return standing(at, facts)
     return DecisionRefused(sentence=f"step {at.step} is {draft.state} ({draft.why}): resume, skip or stop are possible")
 
@@ -135,7 +135,7 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
         return DecisionRefused(sentence=of_another_try(at.step))
     # a plain resume means sent: a duplicate is worse than a miss
     state = _SETTLED_AS.get(decision, DraftState.SENT)
-    why = f"{at.by} says {decision}"
+    why = _why(at.by, decision)
     await record_state(at.connection, draft, state, by=at.by, why=why)
     await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
     if decision is Decision.STOP or facts.status is InstanceStatus.STOPPED:
@@ -144,6 +144,10 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
         await _set_active(at, why)
         return Ready()
     return await _go_on_resumed(at, state, facts)
+
+
+def _why(by: str, decision: Decision | Verdict) -> str:
+    return f"{by} says {decision}"
 
 
 def _is_of_another_try(draft: StoredDraft, not_sent_from: datetime | None) -> bool:

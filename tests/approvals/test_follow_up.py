@@ -13,7 +13,7 @@ from store.tasks import read_open_of
 from tests.app import App
 from tests.approvals.asking import APPROVED, CALL, a_sequence_of, closed_window
 from tests.counted import assert_counted
-from tests.follow_up.commands import FIRST, LAST, reset
+from tests.follow_up.commands import FIRST, LAST, MIDDLE, reset
 from tests.follow_up.looking import events, page, refusal, stumbles, until_page
 from tests.scene import Scene, a_lead
 
@@ -100,7 +100,7 @@ async def test_an_edit_makes_the_page_old_and_an_approval_of_what_it_shows_is_re
     assert "Written by" not in "".join(str(event) for event in await events(scene.handle()))
 
 
-@pytest.mark.parametrize("to", [FIRST, LAST])
+@pytest.mark.parametrize("to", [FIRST, MIDDLE, LAST])
 async def test_a_reset_while_it_waits_and_one_after_the_approval_leave_one_draft_one_task_one_mail(
     scene: Scene, to: str
 ) -> None:

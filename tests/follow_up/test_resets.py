@@ -190,3 +190,18 @@ async def _shows(scene: Scene, before: str) -> bool:
 
 async def _entered(scene: Scene, why: str) -> bool:
     return why in [entry.why for entry in await scene.ledger()]
+
+
+@pytest.mark.parametrize("word", ["sent", "skip"])
+async def test_a_decision_taken_by_an_update_is_said_again_to_a_run_that_begins_with_the_pause(
+    scene: Scene, word: str
+) -> None:
+    provider = ScriptedProvider({f"{scene.instance()}/1/email": Unknown(code="cut")})
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(timedelta(0), _LATER), a_lead())
+        await until_page(scene.handle(), "**paused**")
+        await scene.handle().execute_update("resume", word)
+        before = await until_page(scene.handle(), "| 2 | due")
+        await reset(scene.client, scene.handle(), MIDDLE)
+        await until_page(scene.handle(), before.splitlines()[-1])
+    assert await scene.status() == ("active", "none")
