@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
+from temporalio.runtime import Runtime, TelemetryConfig
 
 from bench.chaos.builds import check_out
 from bench.chaos.page import print_result, print_summary
@@ -38,6 +39,8 @@ def _arguments() -> argparse.Namespace:
 
 async def _main(given: argparse.Namespace) -> bool:
     console = Console(soft_wrap=True)
+    # that Temporal can't be reached is no news here
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
     task = asyncio.current_task()
     if task:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

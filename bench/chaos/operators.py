@@ -5,9 +5,10 @@ import random
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
@@ -26,9 +27,11 @@ from domain.instance import Reason, workflow_id
 from operating.acting import act
 from store.instances import find_by_prefix
 
+_Work = Callable[[], Awaitable[None]]
 _BY = "chaos-operator"
 _EVERY = 1.0  # seconds between two looks
 _AT_ONCE = 24
+_MEDDLERS, _MEDDLES = 3, 0.15  # so many people, in so many of their looks
 # The log is behind while the peer, or the way to it, stands still, and for a moment after.
 _LOG_IS_BEHIND = 3.0
 _UNKNOWN = "SELECT instance_id, message_id, overdue_at FROM drafts WHERE state = 'unknown'"
@@ -63,10 +66,9 @@ class Operators:
         self.reset: set[str] = set()
 
     async def work(self) -> None:
-        """Do what comes up, and at random what nobody asked for; until cancelled."""
-        while True:
-            await _as_far_as_possible(self._settle(), self._approve(0.6), self._resume(0.3), self._meddle())
-            await asyncio.sleep(_EVERY)
+        """Do what comes up, and at random what nobody asked for; until cancelled. Nobody waits for another."""
+        works: list[_Work] = [self._settle, partial(self._approve, 0.6), partial(self._resume, 0.3)]
+        await asyncio.gather(*map(_again_and_again, [*works, *[self._meddle] * _MEDDLERS]))
 
     async def finish(self) -> int:
         """Do all that waits for a person; returns how many follow-ups have not ended, or their workflows."""
@@ -125,14 +127,11 @@ class Operators:
                 self.done["said again after a reset"] += 1
 
     async def _meddle(self) -> None:
-        """Pause, stop or reset a few."""
-        for share, statement, meddle in (
-            (0.35, _UNDER_WAY, self._pause),
-            (0.12, _RUNNING, self._stop),
-            (0.35, _UNDER_WAY, self._reset),
-        ):
-            if self._dice.random() < share and (found := await self._rows(statement)):
-                await meddle(self._dice.choice(found).id)
+        """Pause, stop or reset somebody, now and then."""
+        meddlings = ((_UNDER_WAY, self._pause), (_RUNNING, self._stop), (_UNDER_WAY, self._reset))
+        statement, meddle = self._dice.choices(meddlings, (3, 1, 3))[0]
+        if self._dice.random() < _MEDDLES and (found := await self._rows(statement)):
+            await meddle(self._dice.choice(found).id)
 
     async def _pause(self, instance_id: str) -> None:
         await self._tell(instance_id, "paused", Pause(by=_BY))
@@ -185,6 +184,12 @@ class Operators:
 
 # What a broken world makes of a command. It is said again in the next round.
 _BROKEN = (SQLAlchemyError, RPCError, OSError, RuntimeError)
+
+
+async def _again_and_again(work: _Work) -> None:
+    while True:
+        await _as_far_as_possible(work())
+        await asyncio.sleep(_EVERY)
 
 
 async def _as_far_as_possible(*works: Awaitable[None]) -> None:
