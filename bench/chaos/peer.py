@@ -29,7 +29,7 @@ _NEVER = {
 }
 _NEVER_OTHERWISE = b"554 5.6.0 not this message\r\n"
 _VERBS = {b"EHLO": Phase.EHLO, b"HELO": Phase.EHLO, b"MAIL": Phase.MAIL, b"RCPT": Phase.RCPT, b"DATA": Phase.DATA}
-# Seconds at most between the final dot and its reply: long enough for a fault to fall between.
+# Long enough for a fault to fall between the final dot and its reply.
 _THINKS = 1.2
 
 
@@ -40,8 +40,9 @@ class _OverError(Exception):
 class Peer:
     """What is about to go wrong, and what is written down."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, thinks: float = _THINKS) -> None:
+        """`thinks` are the seconds at most between the final dot and its reply."""
+        self._folder, self.thinks = folder, thinks
         self._wrong: defaultdict[Phase, deque[How]] = defaultdict(deque)
 
     def obey(self, order: str) -> None:
@@ -93,16 +94,16 @@ class Session:
                 await self._message()
 
     async def _message(self) -> None:
-        await self._reader.readexactly(1)
+        first = await self._reader.readexactly(1)
         if how := self._peer.goes_wrong(Phase.BODY, self._lead):
             await self._go_wrong(Phase.BODY, how)
             raise _OverError  # a half-read message is followed by nothing
-        message = await self._reader.readuntil(b"\r\n.\r\n")
+        message = first + await self._reader.readuntil(b"\r\n.\r\n")
         if how := self._peer.goes_wrong(Phase.UNTAKEN, self._lead):
             await self._go_wrong(Phase.UNTAKEN, how)
             return
         self._peer.take(message)
-        await asyncio.sleep(random.uniform(0, _THINKS))
+        await asyncio.sleep(random.uniform(0, self._peer.thinks))
         await self._say(Phase.TAKEN, b"250 2.0.0 taken\r\n")
 
     async def _say(self, phase: Phase | None, right: bytes) -> bytes:
@@ -124,7 +125,8 @@ class Session:
         return words
 
 
-async def _serve(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Serve one connection."""
     try:
         await Session(peer, reader, writer).run()
     except (_OverError, OSError, asyncio.IncompleteReadError):
@@ -147,7 +149,7 @@ async def _main() -> None:
     given = parser.parse_args()
     peer = Peer(given.folder)
     orders = await asyncio.start_server(lambda reader, writer: _hear(peer, reader, writer), "127.0.0.1", given.orders)
-    await asyncio.start_server(lambda reader, writer: _serve(peer, reader, writer), "127.0.0.1", given.port)
+    await asyncio.start_server(lambda reader, writer: serve(peer, reader, writer), "127.0.0.1", given.port)
     await orders.serve_forever()
 
 
