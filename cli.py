@@ -136,23 +136,24 @@ async def _with_database(work: Callable[[AsyncEngine, Settings], Awaitable[Any]]
 
 
 def _reached(work: Callable[[Reached], Awaitable[Any]]) -> Any:
+    return _run(lambda: _within_reach(work))
+
+
+def _look(work: Callable[[Reached], Awaitable[Any]]) -> Any:
+    try:
+        return asyncio.run(_within_reach(work))
+    except EXPECTED:
+        return None
+
+
+async def _within_reach(work: Callable[[Reached], Awaitable[Any]]) -> Any:
     async def within(engine: AsyncEngine, settings: Settings) -> Any:
         try:
             return await work(Reached(engine, settings.workspace, settings.task_queue, connect_temporal))
         except RPCError as error:
             raise UnreachableError(f"Temporal does not answer ({error.message}): see that it runs") from None
 
-    return _run(lambda: _with_database(within))
-
-
-def _look(work: Callable[[Reached], Awaitable[Any]]) -> Any:
-    async def within(engine: AsyncEngine, settings: Settings) -> Any:
-        return await work(Reached(engine, settings.workspace, settings.task_queue, connect_temporal))
-
-    try:
-        return asyncio.run(_with_database(within))
-    except EXPECTED:
-        return None
+    return await _with_database(within)
 
 
 def _run(work: Callable[[], Any]) -> Any:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
+    WorkflowExecutionStatus,
     WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateHandle,
@@ -32,6 +33,7 @@ from domain.command import (
     Stop,
 )
 from domain.instance import workflow_id
+from operating.ended import obey_ended
 from store.instances import Listed
 from store.ledger import NOT_DONE, add_note, last_change
 
@@ -61,6 +63,14 @@ class _RefusedError(Exception):
     """The follow-up said no; nothing was changed."""
 
 
+class _GoneError(Exception):
+    """There is no running workflow to ask; `status` says how it ended, None: Temporal knows of none."""
+
+    def __init__(self, status: WorkflowExecutionStatus | None) -> None:
+        super().__init__(_gone(status))
+        self.status = status
+
+
 class _UnansweredError(Exception):
     """No answer came in time; the command may yet be obeyed."""
 
@@ -80,7 +90,10 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
         await add_note(connection, found.instance_id, found.step, said, by=by, why=note)
     handle = client.get_workflow_handle(workflow_id(found.instance_id))
     try:
-        sentence = await _ask(handle, name, command, f"{said}-{last}".replace(" ", "-"))
+        try:
+            sentence = await _ask(handle, name, command, f"{said}-{last}".replace(" ", "-"))
+        except _GoneError as gone:
+            sentence = await _ask_nobody(engine, found, command, gone)
     except _RefusedError as refusal:
         async with engine.begin() as connection:
             await add_note(connection, found.instance_id, found.step, NOT_DONE, by="workflow", why=str(refusal))
@@ -125,22 +138,37 @@ async def _ask(handle: WorkflowHandle[Any, Any], name: str, command: Command, up
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
-    raise _RefusedError(await _why_gone(handle))
+    raise _GoneError(await _status(handle))
+
+
+async def _ask_nobody(engine: AsyncEngine, found: Listed, command: Command, gone: _GoneError) -> str:
+    try:
+        async with engine.begin() as connection:
+            done = await obey_ended(connection, found.instance_id, found.step, command, gone.status)
+    except ValueError as refusal:
+        raise _RefusedError(str(refusal)) from None
+    if done is None:
+        raise _RefusedError(str(gone))
+    return done
 
 
 def _sentence(cause: BaseException) -> str:
     return cause.message if isinstance(cause, ApplicationError) else str(cause)
 
 
-async def _why_gone(handle: WorkflowHandle[Any, Any]) -> str:
+async def _status(handle: WorkflowHandle[Any, Any]) -> WorkflowExecutionStatus | None:
     try:
-        closed = (await handle.describe()).status
+        return (await handle.describe()).status
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
+    return None
+
+
+def _gone(status: WorkflowExecutionStatus | None) -> str:
+    if status is None:
         return (
             "Temporal knows no workflow of this follow-up: it was never started, which enrolling again does, "
             "or it ended long ago"
         )
-    ended = closed.name.lower() if closed else "closed"
-    return f"its workflow has ended ({ended}): nothing more can be asked of it"
+    return f"its workflow has ended ({status.name.lower()}): nothing more can be asked of it"

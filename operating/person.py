@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import WorkflowExecutionStatus
 
-from activities.recording import At, stop
 from domain.command import Stop
 from domain.draft import DraftState
-from domain.instance import Reason
 from operating.acting import act
 from operating.audit.running import describe
+from operating.ended import stop_row
 from operating.finding import NotFoundError, find_instance
 from operating.reach import Reached
 from store.forgetting import (
@@ -24,8 +23,7 @@ from store.forgetting import (
     read_person,
     suppress_forgotten,
 )
-from store.instances import Listed
-from store.leads import lock_known_lead, lock_lead
+from store.leads import lock_known_lead
 from store.ledger import add_note
 from store.locks import lock_leads
 from store.stops import find_running
@@ -105,19 +103,12 @@ async def _stop(reached: Reached, instance_ids: list[str], by: str) -> None:
     for instance, status in (await describe(client, instance_ids)).items():
         found = await find_instance(reached.engine, reached.workspace, instance)
         if status is not WorkflowExecutionStatus.RUNNING:
-            await _stop_row(reached, found, by)
+            async with reached.engine.begin() as connection:
+                await stop_row(connection, instance, found.step, by, "gone")
             continue
         answer = await act(reached.engine, client, found, Stop(by=by), "")
         if not answer.done:
             raise NotForgottenError(f"{instance} did not end: {answer.answer}\nnothing was erased; say it again then")
-
-
-async def _stop_row(reached: Reached, found: Listed, by: str) -> None:
-    """Stop one whose workflow is gone or never began: nobody else will. One that begins now heeds it like any stop."""
-    async with reached.engine.begin() as connection:
-        locked = await lock_lead(connection, found.instance_id)
-        if locked is not None:
-            await stop(At(connection, locked, found.step, by), Reason.OPERATOR)
 
 
 async def _forget(connection: AsyncConnection, workspace: str, lead_id: str, by: str) -> Forgotten:

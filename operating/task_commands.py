@@ -9,6 +9,7 @@ import typer
 from domain.command import Approve, Command, Decision, Done, Reject, Resume, read_command
 from domain.task import TaskKind
 from operating.acting import Answer, act
+from operating.ended import stop_ended
 from operating.facts import facts
 from operating.finding import find_instance
 from operating.options import AsJson, By, Note, Which
@@ -47,11 +48,27 @@ def tasks(context: typer.Context, kind: Kind = None, limit: Limit = 100, as_json
         return await read_todos(at.engine, at.workspace, reached.program(), kind, limit)
 
     found: list[Todo] = reached.run(work)
+    if _close_ended(reached, found):
+        found = reached.run(work)
     _print(found, as_json=as_json)
     if not found:
         typer.echo("nothing needs a person", err=True)
     elif len(found) == limit:
         typer.echo(f"these are the oldest {limit}; --limit shows more", err=True)
+
+
+def _close_ended(reached: Reach, found: list[Todo]) -> list[str]:
+    """Close what waits for a person though its workflow was ended from outside; returns the follow-ups' ids."""
+
+    async def work(at: Reached) -> list[str]:
+        return await stop_ended(at, found, reached.login_name())
+
+    ended: list[str] | None = reached.look(work)
+    if ended is None:
+        typer.echo("Temporal does not answer: some of these may belong to workflows that were ended", err=True)
+    for one in ended or []:
+        typer.echo(f"{one}: its workflow was ended from outside, so it is stopped and needs nobody", err=True)
+    return ended or []
 
 
 @app.command()

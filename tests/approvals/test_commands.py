@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from domain.command import Done
+from domain.instance import workflow_id
 from domain.outcome import Unknown
 from domain.task import TaskKind
 from mail.rewriting import Written
@@ -121,3 +122,32 @@ async def test_an_alarm_of_what_is_over_is_closed_by_a_word_and_one_that_waits_i
         assert refused.code == 1
         assert "has no alarm that a word alone closes" in refused.said
     assert [one.instance_id for one in await scene.rows("SELECT * FROM tasks WHERE state = 'open'")] == [waits]
+
+
+async def test_nobody_is_asked_for_what_was_terminated_and_its_uncertain_send_is_still_settled(
+    scene: Scene, followup: Command
+) -> None:
+    unsure = scene.instance("unsure", "other")
+    async with scene.worker(ScriptedProvider({f"{unsure}/1/email": Unknown(code="cut")})):
+        await scene.enroll(a_sequence_of(APPROVED), a_lead("asks"))
+        await scene.enroll(a_sequence(timedelta(0), timedelta(0), name="other"), a_lead("unsure"))
+        await _until_open(scene, 2)
+        for one in (scene.instance("asks"), unsure):
+            await scene.client.get_workflow_handle(workflow_id(one)).terminate()
+    down = await followup("tasks", TEMPORAL_ADDRESS="127.0.0.1:9")
+    assert "Temporal does not answer" in down.said
+    assert f"{scene.instance('asks')}, step 1: read the message" in down.out
+    listed = await followup("tasks", "--json")
+    asks = scene.instance("asks")
+    assert f"{asks}: its workflow was ended from outside" in listed.said
+    assert [one["kind"] for one in json.loads(listed.out)] == ["settle_outcome"]
+    assert [one.state for one in await scene.rows("SELECT state FROM drafts WHERE instance_id = :id", id=asks)] == [
+        "stopped"
+    ]
+    settled = await followup("resume", unsure, "--decision", "sent", "--note", "it is in the log")
+    assert (settled.code, settled.out) == (
+        0,
+        f"{unsure}: step 1 is settled as sent; stopped, for its workflow was terminated\n",
+    )
+    assert (await assert_counted(scene))["stopped"] >= 1
+    assert await _facts(scene) == []

@@ -1,0 +1,86 @@
+"""Follow-ups whose workflow was ended from outside, by *Terminate* for one: nobody else moves them on any more.
+
+They are stopped in the tables, so that nobody is asked to approve or do what will never be sent. A send that may have
+gone out stays a person's to settle, whose word is taken here.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio.client import WorkflowExecutionStatus
+
+from activities.recording import At, stop
+from activities.settling import settle
+from domain.command import Command, Decision, Resume, Stop
+from domain.draft import DraftState
+from domain.instance import InstanceStatus, Reason
+from domain.step import DecisionRefused, Held, SettleStep
+from domain.task import TaskKind
+from operating.audit.running import not_running
+from operating.reach import Reached
+from operating.todo import Todo
+from store.drafts import lock_step
+from store.leads import lock_lead
+
+_FROM_OUTSIDE = {
+    WorkflowExecutionStatus.TERMINATED: "terminated",
+    WorkflowExecutionStatus.CANCELED: "cancelled",
+    WorkflowExecutionStatus.TIMED_OUT: "timed-out",
+    WorkflowExecutionStatus.FAILED: "failed",
+}
+_FINAL = (InstanceStatus.STOPPED, InstanceStatus.COMPLETED)
+
+
+async def stop_ended(at: Reached, todos: Iterable[Todo], by: str) -> list[str]:
+    """Stop those that wait for a person though their workflow was ended; their tasks close. Returns their ids."""
+    waiting = {todo.task.instance_id: todo.task.step for todo in todos if todo.kind is not TaskKind.SETTLE_OUTCOME}
+    statuses = await not_running(await at.connect(), waiting) if waiting else {}
+    ended = {one: _FROM_OUTSIDE[status] for one, status in statuses.items() if status in _FROM_OUTSIDE}
+    for instance, how in ended.items():
+        async with at.engine.begin() as connection:
+            await stop_row(connection, instance, waiting[instance], by, how)
+    return list(ended)
+
+
+async def obey_ended(
+    connection: AsyncConnection, instance_id: str, step: int, command: Command, status: WorkflowExecutionStatus | None
+) -> str | None:
+    """Do what a workflow that was ended from outside can't do any more: stop, or settle an uncertain send and stop.
+
+    Returns what was done, for people; None when nothing could be. Raises ValueError for a word that is refused.
+    """
+    how = _FROM_OUTSIDE.get(status) if status else None
+    if how is None or not isinstance(command, Stop | Resume):
+        return None
+    if isinstance(command, Resume) and not await _settled(connection, instance_id, step, command):
+        return None
+    await stop_row(connection, instance_id, step, command.by, how)
+    settled = f"step {step} is settled as {command.decision}; " if isinstance(command, Resume) else ""
+    return f"{settled}stopped, for its workflow was {how}"
+
+
+async def _settled(connection: AsyncConnection, instance_id: str, step: int, command: Resume) -> bool:
+    found = await lock_step(connection, instance_id, step)
+    draft = found[1].draft if found else None
+    if draft is None or draft.state not in (DraftState.UNKNOWN, DraftState.SENDING):
+        return False
+    if draft.state is DraftState.SENDING:  # its process is given up once it is overdue, and then it is unknown
+        await _settle(connection, instance_id, step, None, command.by)
+    await _settle(connection, instance_id, step, command.decision, command.by)
+    return True
+
+
+async def _settle(connection: AsyncConnection, instance_id: str, step: int, decision: Decision | None, by: str) -> None:
+    call = SettleStep(instance_id=instance_id, step=step, decision=decision, by=by)
+    match await settle(connection, call, run="", by=by):
+        case DecisionRefused(sentence=sentence):
+            raise ValueError(sentence)
+        case Held(until=until):
+            raise ValueError(f"step {step} may still be under way: say it again at {until:%H:%M:%S} UTC")
+
+
+async def stop_row(connection: AsyncConnection, instance_id: str, step: int, by: str, how: str) -> None:
+    """Stop one in the tables, for no workflow will; one that begins now heeds it like any stop."""
+    locked = await lock_lead(connection, instance_id)
+    if locked is not None:
+        await stop(At(connection, locked, step, by), Reason.OPERATOR, how)
