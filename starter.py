@@ -187,8 +187,7 @@ def serve(
     from ingress import serve as serve_events  # a web framework, which the other commands can do without
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
-    for talkative in ("alembic", "uvicorn"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     run(serve_events(host, port), name="starter")
 
 

@@ -121,7 +121,6 @@ def main() -> int:
     """Run the worker; returns the exit code."""
     argparse.ArgumentParser(prog="worker.py", description=__doc__).parse_args()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of every look at the schema
     try:
         asyncio.run(run())
     except (SettingsError, SchemaError) as error:

@@ -4,14 +4,17 @@ import asyncio
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from devstack.stack import Devstack
+from store import migrations
 from store.engine import open_engine
 from store.guards import STATEMENTS
 from store.schema import SchemaError, check_schema, migrate, newest_revision
@@ -145,3 +148,7 @@ async def test_a_worker_of_the_last_version_starts_on_a_schema_that_still_carrie
         return
     with pytest.raises(SchemaError, match="is at revision 9999"):
         await check_schema(database_url)
+
+
+def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
+    assert newest_revision() == ScriptDirectory(str(Path(migrations.__file__).parent)).get_current_head()
