@@ -36,9 +36,10 @@ _MEDDLERS, _MEDDLES = 3, 0.15  # so many people, in so many of their looks
 _LOG_IS_BEHIND = 3.0
 _UNKNOWN = "SELECT instance_id, message_id, overdue_at FROM drafts WHERE state = 'unknown'"
 _WAITING = "SELECT instance_id, fingerprint FROM drafts WHERE state = 'awaiting_approval'"
+# An overdue claim belongs to nobody any more, and a resume finds that out; an unknown one is settled, not resumed.
 _PAUSED = """
-    SELECT id, reason FROM instances WHERE status = 'paused'
-    AND NOT EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
+    SELECT id, reason FROM instances WHERE status = 'paused' AND NOT EXISTS (SELECT 1 FROM drafts
+      WHERE instance_id = instances.id AND (state = 'unknown' OR state = 'sending' AND overdue_at > now()))"""
 _HELD = "SELECT id FROM instances WHERE status = 'held' AND until > now() + interval '3 seconds'"
 _RUNNING = """
     SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')
