@@ -30,7 +30,7 @@ _NEVER = {
 _NEVER_OTHERWISE = b"554 5.6.0 not this message\r\n"
 _VERBS = {b"EHLO": Phase.EHLO, b"HELO": Phase.EHLO, b"MAIL": Phase.MAIL, b"RCPT": Phase.RCPT, b"DATA": Phase.DATA}
 # Long enough for a fault to fall between the final dot and its reply.
-_THINKS = 1.2
+_THINKS = 3.0
 
 
 class _OverError(Exception):
