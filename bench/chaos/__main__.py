@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import random
 import signal
@@ -38,8 +39,9 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _main(given: argparse.Namespace) -> bool:
-    console = Console(soft_wrap=True)
-    # that Temporal can't be reached is no news here
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+    # that Temporal can't be reached is no news here, nor that a process was killed
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
     task = asyncio.current_task()
     if task:

@@ -2,10 +2,25 @@
 
 from collections import Counter
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from bench.chaos.result import PROMISES, Result
+
+_COLUMNS = (
+    "seed",
+    "seconds",
+    "faults",
+    "sends",
+    "unknown",
+    "settled",
+    "approved",
+    "reset",
+    "stops",
+    "redelivered",
+    "broken",
+)
 
 
 def print_result(console: Console, result: Result) -> None:
@@ -15,16 +30,14 @@ def print_result(console: Console, result: Result) -> None:
     console.print(f"faults {result.faults.total()}: {_listed(result.faults)}", highlight=False)
     console.print(f"operators: {_listed(result.operators)}", highlight=False)
     console.print(", ".join(f"{name} {number}" for name, number in figures.items()), highlight=False)
-    zeros = ", ".join(f"{promise} {len(result.offences.get(promise, {}))}" for promise in PROMISES)
-    console.print(zeros, highlight=False)
+    console.print(_zeros([result]), highlight=False)
 
 
 def print_summary(console: Console, results: list[Result]) -> None:
-    """Print a table with a line for each run, and their sums."""
-    table = Table(title="all runs")
-    columns = ("seed", "seconds", "faults", "sends", "unknown", "settled", "approved", "reset", "stops", "redelivered")
-    for column in (*columns, *PROMISES):
-        table.add_column(column, justify="right")
+    """Print a table with a line for each run, and their sums; then the faults and the zeros of all."""
+    table = Table(title="all runs", box=SIMPLE)
+    for column in _COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
     rows = [_row(result) for result in results]
     for result, row in zip(results, rows, strict=True):
         table.add_row(str(result.seed), *map(str, row))
@@ -32,14 +45,20 @@ def print_summary(console: Console, results: list[Result]) -> None:
     console.print(table)
     faults = sum((result.faults for result in results), Counter[str]())
     console.print(f"faults: {_listed(faults)}", highlight=False)
+    console.print(_zeros(results), highlight=False)
 
 
 def _row(result: Result) -> list[int]:
     done, figures = result.operators, result.figures
     settled = sum(number for what, number in done.items() if what.startswith("settled"))
     words = [settled, done["approved"], done["reset"], figures["stops"], figures["redeliveries"]]
-    zeros = [len(result.offences.get(promise, {})) for promise in PROMISES]
-    return [round(result.seconds), result.faults.total(), figures["sends"], figures["unknown"], *words, *zeros]
+    broken = sum(map(len, result.offences.values()))
+    return [round(result.seconds), result.faults.total(), figures["sends"], figures["unknown"], *words, broken]
+
+
+def _zeros(results: list[Result]) -> str:
+    sums = {promise: sum(len(result.offences.get(promise, {})) for result in results) for promise in PROMISES}
+    return ", ".join(f"{promise} {number}" for promise, number in sums.items())
 
 
 def _listed(counts: Counter[str]) -> str:

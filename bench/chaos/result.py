@@ -12,6 +12,7 @@ from bench.chaos.breaking import Breaker
 from bench.chaos.counting import Claim, Draft, Offences, Trouble, Unsure, broken_promises, unexplained, written_off
 from bench.chaos.log import read_taken, read_wrong
 from bench.chaos.operators import Operators
+from bench.chaos.schedule import Kind
 from bench.chaos.story import STEPS
 from bench.chaos.world import NAME, World
 from store.counting import StepKind, count_steps
@@ -79,7 +80,7 @@ async def read_result(world: World, actors: Actors, seed: int, begun: float, aud
     known = {row.lead_id for row in await _rows(world, "SELECT DISTINCT lead_id FROM instances")}
     stopped = actors.app.stopped_at | actors.operators.stopped_at
     offences = broken_promises(taken, drafts, actors.app.enrolled - known, claims, stopped)
-    troubles = [Trouble(one.target, one.begun, one.ended) for one in world.happened if one.kind != "misbehave"]
+    troubles = [Trouble(one.target, one.begun, one.ended) for one in world.happened if one.kind is not Kind.MISBEHAVE]
     troubles += [Trouble(f"lead:{one.lead_id}", one.at, one.at) for one in wrong]
     offences["unexplained"] = unexplained(unsure, troubles)
     offences["uncounted"], steps = await _uncounted(world)
@@ -118,7 +119,8 @@ async def tell_story(world: World, instance_id: str) -> list[str]:
     story += [(one.at, f"the peer: {one.phase}, {one.how}") for one in read_wrong(world.folder) if one.lead_id == lead]
     first, last = min(story, default=(0.0, ""))[0], max(story, default=(0.0, ""))[0]
     for one in world.happened:
-        if one.ended >= first - 5 and one.begun <= last + 5:
+        # of the peer's own words those to this lead are told above
+        if one.kind is not Kind.MISBEHAVE and one.ended >= first - 5 and one.begun <= last + 5:
             story.append((one.begun, f"    {one.target}: {one.kind}, for {one.ended - one.begun:.1f} s"))
     return [f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} {words}" for at, words in sorted(story)]
 
