@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from typing import Any, NamedTuple
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
@@ -16,12 +17,13 @@ from activities.claiming import claim_step
 from activities.settling import settle
 from activities.steps import StepActivities
 from domain.command import Decision
+from domain.draft import DraftState
 from domain.instance import Reason
-from domain.step import DeliverStep, Held, SettleStep, StepDone, Stopped
+from domain.step import DeliverStep, Held, Paused, SettleStep, StepDone, Stopped
 from providers.scripted import Halt, ScriptedProvider
-from store.drafts import Claim, StoredDraft
+from store.drafts import Claim, StoredDraft, claim_draft
 from tests.scene import a_lead
-from tests.store.enrolled import enroll_leads, enroll_one
+from tests.store.enrolled import enroll_leads, enroll_one, put_draft
 
 SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 # A pair of transactions takes milliseconds; so many of them meet in every way two transactions can.
@@ -63,6 +65,25 @@ async def test_i2_of_fifty_claims_at_once_one_is_granted(engine: AsyncEngine) ->
     assert sum(isinstance(answer, StoredDraft) for answer in answers) == 1
     others = [answer for answer in answers if not isinstance(answer, StoredDraft)]
     assert all(isinstance(one, Held) and one.reason is Reason.DRAFT_ALREADY_SENDING for one in others)
+
+
+async def test_i3_a_claim_whose_process_is_gone_is_unknown_to_whoever_comes_next(engine: AsyncEngine) -> None:
+    instance = await enroll_one(engine)
+    assert isinstance(await _claim(engine, instance), StoredDraft)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE drafts SET claimed_at = claimed_at - interval '6 s'"))
+    found = await _claim(engine, instance)
+    assert isinstance(found, Paused)
+    assert found.reason is Reason.SEND_OUTCOME_UNKNOWN
+
+
+@pytest.mark.parametrize("state", sorted(set(DraftState) - {DraftState.PENDING}))
+async def test_i2_nothing_but_a_pending_draft_becomes_anybodys(engine: AsyncEngine, state: DraftState) -> None:
+    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    instance = await enroll_one(engine)
+    async with engine.begin() as connection:
+        draft = await put_draft(connection, instance, state=state)
+        assert not await claim_draft(connection, draft, claim)
 
 
 async def test_i1_i2_fifty_deliveries_at_once_make_one_call(engine: AsyncEngine) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -39,6 +40,20 @@ async def test_a_second_start_after_completion_sends_nothing(scene: Scene) -> No
         again = await scene.start_by_hand("lead-1", _again(scene))
         assert (await again.result()).status == "completed"
     assert (_ids(provider), await scene.ledger()) == (_ONCE_EACH, before)
+
+
+async def test_an_enroller_that_never_heard_of_the_start_begins_no_second_run_of_what_has_ended(scene: Scene) -> None:
+    provider = ScriptedProvider()
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(), a_lead())
+        await scene.handle().result()
+        first = (await scene.handle().describe()).run_id
+        async with scene.engine.begin() as connection:
+            await connection.execute(text("UPDATE instances SET started_at = NULL"))
+        await scene.enroll(a_sequence(), a_lead())
+        assert (await scene.handle().describe()).run_id == first
+    assert [row.known for row in await scene.rows("SELECT started_at IS NOT NULL AS known FROM instances")] == [True]
+    assert _ids(provider) == _ONCE_EACH
 
 
 async def test_a_start_after_temporal_has_forgotten_the_first_sends_nothing(database_url: str, home: Path) -> None:

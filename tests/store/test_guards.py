@@ -166,6 +166,15 @@ async def test_a_word_nobody_knows_is_refused(
     await _refused(connection, f"UPDATE {table} SET {column} = 'odd'", CHECK)
 
 
+@pytest.mark.parametrize("column", ["state", "channel"])
+async def test_a_draft_of_a_word_nobody_knows_is_refused_though_no_trigger_looks(
+    connection: AsyncConnection, instance: str, column: str
+) -> None:
+    odd: dict[str, Any] = {column: "odd"}
+    with pytest.raises(IntegrityError, match=f"ck_drafts_{column}_known"):
+        await put_draft(connection, instance, **odd)
+
+
 @pytest.mark.parametrize("before", [DraftState.SENDING, DraftState.UNKNOWN])
 @pytest.mark.parametrize("generation", ["generation", "generation + 2", "generation - 1"])
 async def test_a_release_is_the_next_generation_or_refused(
