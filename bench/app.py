@@ -46,6 +46,21 @@ class App:
                 happening.append(asyncio.ensure_future(between.pop(due)()))  # noqa: PERF401  # it must begin here
             await asyncio.gather(*(self._until_taken(event) for event in burst))
         await asyncio.gather(*happening)
+        await self.close()
+
+    async def tell(self, events: list[Said]) -> float:
+        """Deliver each event once, as many at a time as there are connections; returns the seconds it took."""
+        begun, waiting = time.monotonic(), iter(events)
+
+        async def post() -> None:
+            for event in waiting:
+                await self._until_taken(event)
+
+        await asyncio.gather(*(post() for _ in range(_CONNECTIONS)))
+        return time.monotonic() - begun
+
+    async def close(self) -> None:
+        """Close its connections."""
         await self._http.aclose()
 
     async def _until_taken(self, event: Said) -> None:

@@ -6,7 +6,7 @@ No draft, no claim, no record: what one would write first, and what ours is meas
 import asyncio
 import os
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 from temporalio import activity, workflow
@@ -25,11 +25,17 @@ _MESSAGE = (
 
 
 class Bare(BaseModel):
-    """How many steps, and the wait between them."""
+    """How many steps, when the first is due, and the wait between them."""
 
     name: str
     steps: int
     wait: timedelta
+    due_at: datetime
+
+
+def bare_message_id(name: str, step: int) -> str:
+    """Name the message of a step, the first being 0."""
+    return f"<{name}-{step}@bare.test>"
 
 
 class Sender:
@@ -56,9 +62,10 @@ class BareWorkflow:
 
     @workflow.run
     async def run(self, bare: Bare) -> str:
+        due_at = bare.due_at
         for step in range(bare.steps):
-            if step:
-                await workflow.sleep(bare.wait)
+            if due_at > workflow.now():
+                await workflow.sleep(due_at - workflow.now())
             await workflow.execute_activity_method(
                 Sender.send_bare,
                 f"{bare.name}-{step}",
@@ -66,6 +73,7 @@ class BareWorkflow:
                 heartbeat_timeout=timedelta(seconds=30),
                 retry_policy=RetryPolicy(maximum_attempts=1),
             )
+            due_at = workflow.now() + bare.wait
         return "done"
 
 
