@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.steps import StepActivities
     from activities.uninterrupted import HEARTBEAT_TIMEOUT
-    from domain.command import Approve, Command, Decision, Done, Pause, Reject, Stop, Verdict, settlement
+    from domain.command import Approve, Command, Decision, Done, Pause, Reject, Resume, Stop, Verdict, settlement
     from domain.instance import WORKFLOW_TYPE, Reason
     from domain.schedule import back_off
     from domain.step import (
@@ -158,7 +158,16 @@ class FollowUpWorkflow(Inbox):
         paused: Settled = await self._until_done(StepActivities.pause_follow_up, call)
         return paused
 
+    async def _catch_up(self, step: int) -> None:
+        """Come to the step that something was said of: a run that was reset begins with steps that are behind."""
+        before = 0
+        while before < self._at.step <= step and not self._at.over:
+            before = self._at.step
+            self._apply(await self._settle(None))
+
     async def _obey(self, asked: Asked) -> None:
+        if isinstance(asked.command, Resume | Reject | Done) and self._at.step < (asked.command.step or 0):
+            await self._catch_up(asked.command.step or 0)
         if (objection := self.objection(asked.command)) is not None:
             self.answer(asked, objection, refused=not self._at.is_so(asked.command))
             return

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.command import Resume
 from domain.outcome import Fault, Refused, Unknown
 from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.commands import FIRST, LAST, MIDDLE, reset
@@ -188,6 +189,10 @@ async def _shows(scene: Scene, before: str) -> bool:
     return await page(scene.handle()) == before
 
 
+async def _resumed_twice(scene: Scene) -> bool:
+    return [entry.why for entry in await scene.ledger()].count("resumed") == 2
+
+
 async def _entered(scene: Scene, why: str) -> bool:
     return why in [entry.why for entry in await scene.ledger()]
 
@@ -205,3 +210,17 @@ async def test_a_decision_taken_by_an_update_is_said_again_to_a_run_that_begins_
         await reset(scene.client, scene.handle(), MIDDLE)
         await until_page(scene.handle(), before.splitlines()[-1])
     assert await scene.status() == ("active", "none")
+
+
+async def test_a_resume_of_a_later_step_than_a_run_that_was_reset_has_come_to_is_obeyed_when_it_is_there(
+    scene: Scene,
+) -> None:
+    provider = ScriptedProvider()
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(timedelta(0), _LATER), a_lead())
+        await until_page(scene.handle(), "| 1 | sent |")
+        await scene.handle().execute_update("pause")
+        await scene.handle().execute_update("resume", Resume(step=2))
+        await reset(scene.client, scene.handle(), FIRST)
+        await until(lambda: _resumed_twice(scene))
+    assert (await scene.status(), _ids(provider)) == (("active", "none"), ["1/email"])
