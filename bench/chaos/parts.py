@@ -47,6 +47,10 @@ class Program:
         """Start it; nobody waits until it is ready."""
         await self._child.start([sys.executable, *self._command], environment=self._settings)
 
+    def become(self, command: list[str]) -> None:
+        """Run this from the next start on."""
+        self._command = command
+
     async def kill(self) -> None:
         """End it at once."""
         await self._child.end(signal.SIGKILL)

@@ -39,6 +39,7 @@ async def run(console: Console, world: World, seed: int, faults: list[Fault], ev
                 broken.create_task(actors.breaker.run(faults))
                 broken.create_task(actors.app.run(events))
             await _cancel(working)
+            await world.complete_deployment()
             await _finish(actors.operators)
         finally:
             await _cancel(working)

@@ -87,6 +87,13 @@ class World:
         """Where the app reaches the ingress."""
         return f"http://127.0.0.1:{self.links[link(APP, INGRESS)].port}"
 
+    async def complete_deployment(self) -> None:
+        """Replace the worker of the other build by one of this: what that one can't mend has an end with it."""
+        part = self.parts[WORKERS[-1]]
+        if isinstance(part.server, Program):
+            part.server.become([str(_CHECKOUT / "worker.py")])
+        await part.down(0)
+
     async def order(self, words: str) -> None:
         """Tell the SMTP peer what to do wrong; one that is down does nothing at all."""
         try:
