@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email import policy
 from email.headerregistry import Address, AddressHeader
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from domain.draft import message_id
@@ -90,6 +91,11 @@ def read_sender(content: bytes) -> Address:
     return header.addresses[0]
 
 
+# The sender is the same in message after message, and checking and reading addresses is half of what freezing costs.
+_KEPT = 64
+
+
+@lru_cache(maxsize=_KEPT)
 def _mailbox(field: str, name: str, address: str) -> Address:
     headers.one_line(field, name)
     try:
@@ -159,8 +165,8 @@ def _require_read_back(content: bytes, parts: _Parts) -> None:
     """
     read = email.message_from_bytes(content, policy=policy.compat32)
     expected: dict[str, object] = {
-        "From": _seen(parts.sender),
-        "To": _seen(parts.recipient),
+        "From": [_seen(parts.sender)],
+        "To": [_seen(parts.recipient)],
         "Subject": parts.subject,
         "Date": parts.date,
         "Message-ID": parts.message_id,
@@ -178,16 +184,17 @@ def _require_read_back(content: bytes, parts: _Parts) -> None:
         raise MessageError("body: does not read back as it was given: remove unusual characters")
 
 
+@lru_cache(maxsize=_KEPT)
 def _value(name: str, written: str) -> object:
     if name not in ("From", "To", "Subject"):
         return " ".join(written.split())
     header = policy.SMTP.header_factory(name, "".join(written.splitlines()))
     if isinstance(header, AddressHeader):
-        return [_seen(address)[0] for address in header.addresses]
+        return [_seen(address) for address in header.addresses]
     return str(header)
 
 
-def _seen(address: Address) -> list[tuple[str, str]]:
+def _seen(address: Address) -> tuple[str, str]:
     # The standard library reads a name of several encoded words with spaces between them, which RFC 2047 (6.2)
     # takes away; so spaces are not compared.
-    return [("".join(address.display_name.split()), address.addr_spec)]
+    return "".join(address.display_name.split()), address.addr_spec
