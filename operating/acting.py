@@ -79,7 +79,8 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
     """Keep the operator's words, then ask the workflow, and wait a while for its answer.
 
     The words stay in PostgreSQL, for they may name people; a refusal is noted after them. Until something happens to
-    the follow-up, the same command is the same update: said again after no answer came, it is not obeyed twice.
+    the follow-up, the same command is the same update: said again after no answer came, it is not obeyed twice. A run
+    that was reset is asked anew: what was said to the one before may have come to nothing.
     """
     if isinstance(command, Resume | Reject | Done):
         command = command.model_copy(update={"step": found.step})
@@ -121,10 +122,11 @@ async def _ask(handle: WorkflowHandle[Any, Any], name: str, command: Command, up
     silence = f"nobody answered {patience}: is a worker running? The command may still be obeyed once one is"
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
+            run = (await handle.describe(rpc_timeout=PATIENCE)).run_id
             update: WorkflowUpdateHandle[str] = await handle.start_update(
                 name,
                 command,
-                id=update_id,
+                id=f"{update_id}-{run}",
                 result_type=str,
                 wait_for_stage=WorkflowUpdateStage.ACCEPTED,
                 rpc_timeout=PATIENCE,

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from domain.command import Pause
+from domain.command import Pause, Resume
 from domain.outcome import Unknown
 from operating import acting
 from providers.scripted import ScriptedProvider
 from store.instances import find_by_prefix
 from tests.command import Command
+from tests.follow_up.commands import LAST, reset
 from tests.follow_up.looking import count, events, until_page
 from tests.scene import Scene, a_lead, a_sequence
 
@@ -126,6 +127,23 @@ async def test_a_command_that_nobody_answers_counts_once_however_often_it_is_sai
         assert answered.done, answered.answer
         assert await count(scene.handle(), EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED) == 1
     assert [why for _, _, why in await notes(scene)] == ["once", "twice", "thrice"]
+
+
+async def test_a_run_that_was_reset_is_asked_anew(scene: Scene) -> None:
+    runs = set()
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(LATER), a_lead())
+        for command in (Pause(by="ada"), Resume(by="ada")):
+            async with scene.engine.connect() as connection:
+                [found] = await find_by_prefix(connection, scene.instance())
+            answered = await acting.act(scene.engine, scene.client, found, command, "")
+            assert answered.done, answered.answer
+            run = (await scene.handle().describe()).run_id
+            accepted = [one.workflow_execution_update_accepted_event_attributes for one in await events(scene.handle())]
+            assert run in [one.protocol_instance_id[-len(run) :] for one in accepted]
+            runs.add(run)
+            await reset(scene.client, scene.handle(), LAST, repeat_what_was_said=False)
+    assert len(runs) == 2
 
 
 async def test_where_temporal_is_down_no_note_is_kept(scene: Scene, followup: Command) -> None:
