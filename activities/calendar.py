@@ -4,8 +4,6 @@ from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
 
-import holidays
-
 
 # Far more calendars than all sequences of a workspace name together; each is filled year by year, as it is asked.
 @lru_cache(maxsize=256)
@@ -16,6 +14,8 @@ def is_holiday(code: str | None) -> Callable[[date], bool]:
     """
     if code is None:
         return lambda _: False
+    import holidays  # its import takes a twentieth of a start of any process, and few sequences need it
+
     country, _, subdivision = code.partition("-")
     try:
         calendar = holidays.country_holidays(country, subdiv=subdivision or None)
