@@ -102,7 +102,9 @@ class Database:
 
 
 async def measure(console: Console, *, small: int, large: int, claims: int) -> None:
-    """Fill two databases, let claims take turns in them, and print what each cost."""
+    """Fill two databases, let claims take turns in them, and print what each cost. Each claims a follow-up's own step."""
+    if small < 2 * (claims + _WARM_UP):
+        raise SystemExit(f"bench: {claims} claims need {2 * (claims + _WARM_UP)} drafts at least: give another --small")
     with tempfile.TemporaryDirectory() as home:
         port = free_ports([None])[0]
         async with _server(Path(home), port, durable=False) as server:
