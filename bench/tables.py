@@ -102,7 +102,7 @@ class Database:
 
 
 async def measure(console: Console, *, small: int, large: int, claims: int) -> None:
-    """Fill two databases, let claims take turns in them, and print what each cost. Each claims a follow-up's own step."""
+    """Fill two databases, let claims take turns in them, each of another follow-up, and print what they cost."""
     if small < 2 * (claims + _WARM_UP):
         raise SystemExit(f"bench: {claims} claims need {2 * (claims + _WARM_UP)} drafts at least: give another --small")
     with tempfile.TemporaryDirectory() as home:
