@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     usual = ", ".join(_USUAL)
     parser.add_argument("what", nargs="*", choices=[*_ALL, []], metavar="what", help=f"any of the above; else {usual}")
     for option, default, meaning in (
-        ("--leads", 1000, "follow-ups in a run of steps, and those that fall due in sleeping"),
+        ("--leads", 500, "follow-ups in a run of steps, and those that fall due in sleeping"),
         ("--steps", 3, "steps of a follow-up"),
         ("--pairs", 3, "how often each side runs, in turn"),
         ("--seconds", 60, "how long busy lasts"),

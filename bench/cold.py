@@ -3,7 +3,6 @@
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -36,9 +35,10 @@ async def _start(side: Side) -> tuple[float, float]:
     await side.put_in([datetime.now(UTC)])
     begun = time.time()
     async with side.worker():
-        polls = await _until(lambda: _polls(side)) - begun
-        await _until(lambda: _accepted(side))
-        return polls, side.sink.accepted()[0][0] - begun
+        while not await _polls(side):  # noqa: ASYNC110  # another process has no event
+            await asyncio.sleep(_LOOK_EVERY)
+        polls = time.time() - begun
+        return polls, await side.first_letter() - begun
 
 
 async def _polls(side: Side) -> bool:
@@ -47,16 +47,6 @@ async def _polls(side: Side) -> bool:
     kind = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
     request = DescribeTaskQueueRequest(namespace=client.namespace, task_queue=queue, task_queue_type=kind)
     return bool((await client.workflow_service.describe_task_queue(request)).pollers)
-
-
-async def _accepted(side: Side) -> bool:
-    return bool(side.sink.accepted())
-
-
-async def _until(happened: Callable[[], Awaitable[bool]]) -> float:
-    while not await happened():  # noqa: ASYNC110  # another process has no event
-        await asyncio.sleep(_LOOK_EVERY)
-    return time.time()
 
 
 def _row(seconds: list[float]) -> tuple[str, str]:

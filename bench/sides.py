@@ -70,6 +70,12 @@ class Side(ABC):
         while (await handle.describe()).history_length < _ASLEEP:  # noqa: ASYNC110  # another process has no event
             await asyncio.sleep(0.2)
 
+    async def first_letter(self) -> float:
+        """Wait for the first letter; returns when it was accepted, Unix time."""
+        while not (accepted := self.sink.accepted()):  # noqa: ASYNC110  # another process has no event
+            await asyncio.sleep(0.01)
+        return accepted[0][0]
+
     def late(self) -> list[float]:
         """How many milliseconds after it fell due the first message of each was accepted."""
         return [(at - self.due[name]) * 1000 for at, name in self.sink.accepted() if name in self.due]
