@@ -15,6 +15,7 @@ from activities.evidence import contradicted
 from activities.limiting import Turn, await_turn, count_turn
 from activities.linking import NO_LINKS, Links
 from activities.recording import At, hold, pause, standing, stop
+from activities.restored import is_behind, pause_behind
 from activities.settling import settle_sending
 from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import InstanceStatus, Reason
@@ -52,14 +53,8 @@ async def claim_step(
     locked, facts = found
     at = At(connection, locked, call.step, claim.by)
     draft = facts.draft
-    if draft is not None and draft.claim_token == claim.token and draft.state is DraftState.SENDING:
-        return draft
-    if draft is not None and draft.state is DraftState.SENDING:
-        return await settle_sending(at, facts, draft, claim.run)
-    if draft is not None and draft.awaits_a_person:
-        return await still_waits(at, facts, draft)
-    if draft is not None and draft.state is not DraftState.PENDING:
-        return standing(at, facts)
+    if (already := await _already(at, facts, claim)) is not None:
+        return already
     sender = await sender_of_thread(connection, locked, facts, sender)
     true = _circumstances(call, locked, facts)
     no = forbidden(true)
@@ -70,6 +65,22 @@ async def claim_step(
     if no is not None:
         return await _keep(at, facts, no)
     return await _claim(at, facts, claim, sender, links)
+
+
+async def _already(at: At, facts: StepFacts, claim: Claim) -> StoredDraft | Recorded | None:
+    """Return what is true of a step that can't be claimed, whatever else is; None of one that can."""
+    draft = facts.draft
+    if is_behind(at, facts):
+        return await pause_behind(at, facts)
+    if draft is None:
+        return standing(at, facts) if at.step < facts.current_step else None
+    if draft.claim_token == claim.token and draft.state is DraftState.SENDING:
+        return draft
+    if draft.state is DraftState.SENDING:
+        return await settle_sending(at, facts, draft, claim.run)
+    if draft.awaits_a_person:
+        return await still_waits(at, facts, draft)
+    return standing(at, facts) if draft.state is not DraftState.PENDING else None
 
 
 async def _ask(at: At, facts: StepFacts, call: DeliverStep, sender: Address, links: Links) -> Recorded:

@@ -9,6 +9,7 @@ from activities.drafting import parse_sequence
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
+from domain.permission import would_send_again
 from domain.schedule import back_off
 from domain.step import Held, Paused, Recorded, RecordOutcome, StepDone, Stopped
 from domain.task import TaskKind
@@ -55,6 +56,8 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
         if draft is None or not holds or draft.state is not _SAID_BY.get(call.outcome.kind, draft.state):
             why = f"{call.outcome.kind} ({call.outcome.code}) to a claim whose draft somebody else has settled"
             await add_note(connection, call.instance_id, call.step, "late_answer", by=by, why=why)
+        if would_send_again(facts.status, draft and (draft.state, draft.generation), call.outcome):
+            return Answered(await pause(at, Paused(reason=Reason.STORE_IS_BEHIND, code=call.outcome.code)))
         return Answered(standing(at, facts))
     result = await _apply(at, draft, call.outcome, facts)
     if facts.status is InstanceStatus.STOPPED and not isinstance(call.outcome, Unknown):
@@ -181,6 +184,8 @@ def standing(at: At, facts: StepFacts) -> Recorded:
         return Held(until=facts.now, reason=Reason.DRAFT_ALREADY_SENDING)
     if facts.status is InstanceStatus.STOPPED:
         return Stopped(reason=facts.reason)
+    if draft is None and at.step < facts.current_step:  # it was left out before there was one
+        return StepDone(state=DraftState.SKIPPED, next_due_at=_next_due(at, facts), steps=at.locked.steps)
     if state in _BEHIND or (state is DraftState.REFUSED and facts.status is not InstanceStatus.PAUSED):
         return StepDone(state=state, next_due_at=_next_due(at, facts), steps=at.locked.steps)
     if facts.status is InstanceStatus.PAUSED:

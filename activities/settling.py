@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.approving import come_too_late, decide, said
 from activities.recording import At, go_on, mark_unknown, pause, standing, stop
+from activities.restored import awaits_truth, settle_lost
 from domain.command import Decision, Verdict, of_another_try, too_early
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
@@ -54,6 +55,8 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
         facts = await read_facts(connection, locked, call.step)
     if call.asked_pause_only and not _pause_was_asked_for(facts):
         call = call.model_copy(update={"decision": None})
+    if awaits_truth(at, facts, call):
+        return await settle_lost(at, facts, call)
     return await _settle(at, facts, call)
 
 

@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.breaks import claiming, schema, sending, settling
+from bench.breaks import claiming, restoring, schema, sending, settling
 from bench.breaks.broken import Break
 
 _HOME = Path(__file__).parents[1]
-BREAKS = [*claiming.BREAKS, *sending.BREAKS, *settling.BREAKS, *schema.BREAKS]
+BREAKS = [*claiming.BREAKS, *restoring.BREAKS, *sending.BREAKS, *settling.BREAKS, *schema.BREAKS]
 # Each needs a PostgreSQL and a Temporal of its own, for seconds.
 _AT_ONCE = 2
 _PASSED, _FAILED = 0, 1

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     STEP_FAILED = "step_failed"
     UNRENDERABLE = "unrenderable"
     EVIDENCE_CONTRADICTS = "evidence_contradicts"
+    STORE_IS_BEHIND = "store_is_behind"
     # stopped
     NOT_ENROLLED = "not_enrolled"
     REFUSED_RECIPIENT = "refused_recipient"

@@ -3,7 +3,9 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
+from domain.outcome import Outcome, Sent, Unknown
 from domain.step import Held, Paused, Stopped
 
 # How soon to look again at a thread in which somebody else's draft is being sent: a send takes seconds. One whose
@@ -51,3 +53,17 @@ def _held(true: Circumstances) -> Held | None:
         holds.append(Held(until=true.now + wait, reason=Reason.THREAD_BUSY))
     latest = max(holds, key=lambda hold: hold.until)
     return latest if latest.until > true.now else None
+
+
+def would_send_again(status: InstanceStatus, draft: tuple[DraftState, int] | None, outcome: Outcome) -> bool:
+    """Say whether a draft (state, generation) waits to be sent though by `outcome` a lost claim may have sent it.
+
+    A draft that was claimed is never gone, and is pending again only under the next generation: where it is otherwise
+    the store was restored to an earlier point. One that was sent is not sent again whoever released it.
+    """
+    state, generation = draft or (DraftState.PENDING, 1)
+    if status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
+        return False
+    if state not in (DraftState.PENDING, DraftState.AWAITING_APPROVAL):
+        return False
+    return isinstance(outcome, Sent) or (isinstance(outcome, Unknown) and generation == 1)

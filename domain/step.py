@@ -41,6 +41,7 @@ class SettleStep(_Message):
     reason: Reason = Reason.OPERATOR  # of a stop
     asked_pause_only: bool = False  # the decision takes back a pause that was asked for, and is void on any other
     not_sent_from: datetime | None = None  # of the pause that `not_sent` was said of: it is void on a later try's
+    paused_for: Reason | None = None  # what the workflow knows of; a store that was restored may have forgotten it
     by: str = ""
 
 

@@ -22,11 +22,12 @@ from operating.todo import Todo
 from store.drafts import lock_step
 from store.leads import lock_lead
 
-_FROM_OUTSIDE = {
+_HOW = {
     WorkflowExecutionStatus.TERMINATED: "terminated",
     WorkflowExecutionStatus.CANCELED: "cancelled",
     WorkflowExecutionStatus.TIMED_OUT: "timed-out",
     WorkflowExecutionStatus.FAILED: "failed",
+    WorkflowExecutionStatus.COMPLETED: "completed",  # while the store, restored to an earlier point, has forgotten that
 }
 _FINAL = (InstanceStatus.STOPPED, InstanceStatus.COMPLETED)
 
@@ -35,7 +36,7 @@ async def stop_ended(at: Reached, todos: Iterable[Todo], by: str) -> list[str]:
     """Stop those that wait for a person though their workflow was ended; their tasks close. Returns their ids."""
     waiting = {todo.task.instance_id: todo.task.step for todo in todos if todo.kind is not TaskKind.SETTLE_OUTCOME}
     statuses = await not_running(await at.connect(), waiting) if waiting else {}
-    ended = {one: _FROM_OUTSIDE[status] for one, status in statuses.items() if status in _FROM_OUTSIDE}
+    ended = {one: _HOW[status] for one, status in statuses.items() if status in _HOW}
     for instance, how in ended.items():
         async with at.engine.begin() as connection:
             await stop_row(connection, instance, waiting[instance], by, how)
@@ -49,7 +50,7 @@ async def obey_ended(
 
     Returns what was done, for people; None when nothing could be. Raises ValueError for a word that is refused.
     """
-    how = _FROM_OUTSIDE.get(status) if status else None
+    how = _HOW.get(status) if status else None
     if how is None or not isinstance(command, Stop | Resume):
         return None
     if isinstance(command, Resume) and not await _settled(connection, instance_id, step, command):

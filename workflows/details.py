@@ -9,7 +9,7 @@ from workflows.progress import Progress
 
 WHAT_HAPPENED = {
     Reason.SEND_OUTCOME_UNKNOWN: "The message **may have been sent**: its sending began, and no answer to it is "
-    "known. It is not sent again by itself.",
+    "known. A plain resume means that it was sent. It is not sent again by itself.",
     Reason.REFUSED_MESSAGE: "The provider refused this message for what it is. It was not sent and never will be.",
     Reason.REFUSED_CONFIGURATION: "The provider refused **us** (credentials, sender, policy). The message was not "
     "sent. Mend the configuration, then resume: the same message is tried again.",
@@ -18,17 +18,20 @@ WHAT_HAPPENED = {
     Reason.STEP_FAILED: "Delivering failed several times by our own fault; nothing was sent. See the worker's log.",
     Reason.UNRENDERABLE: "The lead's data no longer fill the template; nothing was sent. Mend them, then resume.",
     Reason.EVIDENCE_CONTRADICTS: "The message counts as not sent, but was **seen outside**. Resuming does not send it.",
+    Reason.STORE_IS_BEHIND: "The database was restored to an earlier point, and has lost whether this message **was "
+    "sent**. A plain resume says nothing of that.",
     Reason.OPERATOR: "An operator paused it. Resume goes on where it stopped.",
 }
 DECISIONS = {
     Reason.SEND_OUTCOME_UNKNOWN: ("sent", "not_sent", "skip", "stop"),
+    Reason.STORE_IS_BEHIND: ("sent", "not_sent", "skip", "stop"),
     Reason.REFUSED_MESSAGE: ("skip", "stop"),
     Reason.EVIDENCE_CONTRADICTS: ("skip", "stop"),
 }
 USUAL_DECISIONS = ("resume", "skip", "stop")
 MEANINGS = {
     "resume": "go on",
-    "sent": "it did go out: go on with the next step (a plain resume means this)",
+    "sent": "it did go out: go on with the next step",
     "not_sent": "it surely did not: the same message is sent now",
     "skip": "go on without this step",
     "stop": "end the follow-up",
@@ -79,7 +82,7 @@ def _waits_for(at: Progress) -> str:
 def _why_paused(at: Progress) -> str:
     sentence = WHAT_HAPPENED.get(at.reason, "It waits for a person.")
     code = f" Code: `{at.code}`." if at.code else ""
-    if at.reason is not Reason.SEND_OUTCOME_UNKNOWN:
+    if at.reason not in (Reason.SEND_OUTCOME_UNKNOWN, Reason.STORE_IS_BEHIND):
         return f"### Why it is paused\n{sentence}{code}"
     message = message_id(draft_id(DraftKey(at.follow_up.instance_id, at.step)), "")[:-1]
     places = "the Sent folder, the provider's log, or the recipient's reply"

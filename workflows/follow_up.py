@@ -178,7 +178,10 @@ class FollowUpWorkflow(Inbox):
             case Pause(reason=reason, by=by):
                 result = await self._pause(reason, by=by)
             case said:
-                result = await self._settle(**settlement(said), not_sent_from=asked.not_sent_from)
+                paused_for = self._at.reason if self._at.paused else None
+                result = await self._settle(
+                    **settlement(said), not_sent_from=asked.not_sent_from, paused_for=paused_for
+                )
         self._apply(result)
         if isinstance(result, Ready):
             self._at.due_at = self._at.until  # a person has looked: it expires anew from here

@@ -20,15 +20,15 @@ BREAKS = [
     Break(
         "a claim that nobody will answer any more is unknown",
         "activities/claiming.py",
-        "    if draft is not None and draft.state is DraftState.SENDING:\n        return await settle_sending",
-        "    if draft is not None and draft.state is DraftState.REFUSED:\n        return await settle_sending",
+        "    if draft.state is DraftState.SENDING:\n        return await settle_sending",
+        "    if draft.state is DraftState.REFUSED:\n        return await settle_sending",
         _AT_ONCE + "test_i3_a_claim_whose_process_is_gone_is_unknown_to_whoever_comes_next",
     ),
     Break(
         "what is behind is not claimed again",
         "activities/claiming.py",
-        "    if draft is not None and draft.state is not DraftState.PENDING:\n        return standing(at, facts)\n",
-        "",
+        "    return standing(at, facts) if draft.state is not DraftState.PENDING else None\n",
+        "    return None\n",
         _ONE_CALL + "test_whoever_calls_after_the_record_is_told_the_recorded_result",
     ),
     Break(

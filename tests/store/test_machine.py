@@ -28,8 +28,10 @@ from activities.claiming import claim_step
 from activities.recording import record
 from activities.settling import pause_for, settle
 from domain.command import Decision
-from domain.instance import Reason
+from domain.draft import DraftState
+from domain.instance import InstanceStatus, Reason
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
+from domain.permission import would_send_again
 from domain.step import DecisionRefused, DeliverStep, Held, PauseFollowUp, RecordOutcome, SettleStep
 from store.drafts import Claim, StoredDraft, holds_claim
 from store.engine import open_engine
@@ -185,7 +187,9 @@ class Machine(RuleBasedStateMachine):
         busy = {"sending", "unknown"} & {draft.state for draft in self.before.drafts.values()}
         free = self.before.state(step) in (None, "pending") and not busy
         open_to_all = self.before.instance.status in ("active", "held")
-        assert granted == (free and open_to_all), "granted exactly when nothing forbids it"
+        current = self.before.instance.step
+        in_turn = step == current or (step < current and self.before.state(step) is not None)
+        assert granted == (free and open_to_all and in_turn), "granted exactly when nothing forbids it"
 
     @rule(run=RUNS, outcome=BEHIND_IT)
     def deliver_what_is_next(self, run: str, outcome: Outcome) -> None:
@@ -252,11 +256,12 @@ class Machine(RuleBasedStateMachine):
         self.do(self.game.record(step, token, outcome))
         after = self.do(self.game.look())
         if draft is None or str(draft.claim_token) != token or draft.state not in ("sending", "unknown"):
-            assert (after.drafts, after.instance, after.tasks) == (
-                self.before.drafts,
-                self.before.instance,
-                self.before.tasks,
-            )
+            assert (after.drafts, after.tasks) == (self.before.drafts, self.before.tasks)
+            open_draft = draft and (DraftState(draft.state), draft.generation)
+            if would_send_again(InstanceStatus(self.before.instance.status), open_draft, outcome):
+                assert (after.instance.status, after.instance.reason) == ("paused", "store_is_behind")
+            else:
+                assert after.instance == self.before.instance
             return
         free = isinstance(outcome, NotSent) or (isinstance(outcome, Refused) and outcome.fault is Fault.CONFIGURATION)
         released = "stopped" if after.instance.status == "stopped" else "pending"
