@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,9 @@ import psutil
 
 from devstack.child import Child, DevstackError
 from devstack.temporal import Temporal
+
+# a send takes at most the time-out of ten seconds, and some to be recorded
+_DRAINED_WITHIN = timedelta(minutes=1)
 
 
 class Server(Protocol):
@@ -54,6 +58,10 @@ class Program:
     async def kill(self) -> None:
         """End it at once."""
         await self._child.end(signal.SIGKILL)
+
+    async def drain(self) -> None:
+        """End it as a deployment does: it may finish what it began."""
+        await self._child.end(signal.SIGTERM, within=_DRAINED_WITHIN)
 
 
 class Part:

@@ -92,7 +92,7 @@ class World:
         part = self.parts[WORKERS[-1]]
         if isinstance(part.server, Program):
             part.server.become([str(_CHECKOUT / "worker.py")])
-        await part.down(0)
+            await part.down(0, part.server.drain)
 
     async def order(self, words: str) -> None:
         """Tell the SMTP peer what to do wrong; one that is down does nothing at all."""
