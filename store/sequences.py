@@ -22,9 +22,16 @@ UPGRADED = "upgraded"
 
 
 async def save_sequence(connection: AsyncConnection, workspace: str, sequence: Sequence) -> None:
-    """Store a sequence version; the same content is the same version."""
+    """Store a sequence version; the same content is the same version.
+
+    What is as by default is left out, as it is from its version: workers of the release before, which know no newer
+    key, can read it as long as it uses none.
+    """
     statement = postgresql.insert(SequenceVersion).values(
-        workspace=workspace, name=sequence.name, version=sequence.version, definition=sequence.model_dump_json()
+        workspace=workspace,
+        name=sequence.name,
+        version=sequence.version,
+        definition=sequence.model_dump_json(exclude_defaults=True),
     )
     await connection.execute(statement.on_conflict_do_nothing())
 

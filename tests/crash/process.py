@@ -20,9 +20,10 @@ _FOREIGN = ("FOLLOWUP_", "TEMPORAL_", "PG")
 
 
 class WorkerProcess:
-    """One worker. Its stderr is kept in `lines`."""
+    """One worker, of this code or of what lies under `root`. Its stderr is kept in `lines`."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = ROOT) -> None:
+        self._root = root
         self.lines: list[str] = []
         self._news = asyncio.Condition()
         self._over = False
@@ -34,7 +35,7 @@ class WorkerProcess:
         self._process = await asyncio.create_subprocess_exec(
             *leash,
             sys.executable,
-            str(ROOT / "worker.py"),
+            str(self._root / "worker.py"),
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             env={**environment, **settings},
