@@ -55,13 +55,13 @@ def test_a_plain_resume_of_many_is_never_meant_for_what_waits_for_a_decision_of_
     assert {status for status, _ in meant} == {InstanceStatus.PAUSED}
     reasons = {reason for _, reason in meant}
     assert {Reason.OPERATOR, Reason.REFUSED_CONFIGURATION, Reason.STEP_FAILED, Reason.UNRENDERABLE} <= reasons
-    assert not {Reason.SEND_OUTCOME_UNKNOWN, Reason.REFUSED_MESSAGE} & reasons
+    assert not {Reason.SEND_OUTCOME_UNKNOWN, Reason.STORE_IS_BEHIND, Reason.REFUSED_MESSAGE} & reasons
 
 
 @pytest.mark.parametrize("decision", [Decision.SENT, Decision.NOT_SENT])
-def test_what_is_said_of_a_send_is_meant_for_unknown_ones_alone(decision: Decision) -> None:
+def test_what_is_said_of_a_send_is_meant_for_uncertain_ones_alone(decision: Decision) -> None:
     meant = [reason for reason in Reason if applies(Resume(decision=decision), _one("paused", reason))]
-    assert meant == [Reason.SEND_OUTCOME_UNKNOWN]
+    assert meant == [Reason.SEND_OUTCOME_UNKNOWN, Reason.STORE_IS_BEHIND]
 
 
 def test_a_plain_resume_of_many_that_is_heard_when_a_send_has_become_unknown_settles_nothing(scene: Scene) -> None:
