@@ -9,16 +9,21 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
 
 from devstack.stack import Devstack
+from devstack.temporal import binary
 from store.schema import migrate
-from tests.replay.stories import STORIES
+from tests.replay.stories import SKIPPING_TIME, STORIES
 from tests.scene import open_scene
+from workflows.search_attributes import register
 
 HISTORIES = Path(__file__).parent / "histories"
 
@@ -30,7 +35,23 @@ async def record(names: list[str]) -> None:
         async with Devstack(Path(folder), durable=False, in_memory=True, usual_ports=False) as stack:
             client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
             for name in names:
-                await _record(stack, client, name)
+                if name in SKIPPING_TIME:
+                    async with _skipping_time() as skipping:
+                        await _record(stack, skipping, name)
+                else:
+                    await _record(stack, client, name)
+
+
+@asynccontextmanager
+async def _skipping_time() -> AsyncIterator[Client]:
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        data_converter=pydantic_data_converter,
+        dev_server_existing_path=binary(),
+        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+    )
+    async with environment:
+        await register(environment.client)
+        yield environment.client
 
 
 async def _record(stack: Devstack, client: Client, name: str) -> None:

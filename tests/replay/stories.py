@@ -1,14 +1,18 @@
 """One follow-up for every way through the workflow, played by real workers on a real server."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+from temporalio.api.enums.v1 import EventType
+
+from domain.instance import Reason
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
 from domain.sequence import Sequence
+from domain.step import FollowUp
 from providers.scripted import Halt, ScriptedProvider
-from tests.follow_up.breakage import find, lose, waiting_for_us
-from tests.follow_up.commands import FIRST, reset, running_activity
-from tests.follow_up.looking import refusal, until, until_instant, until_page
+from tests.follow_up.breakage import find, lose
+from tests.follow_up.commands import FIRST, reset
+from tests.follow_up.looking import count, refusal, until, until_instant, until_page
 from tests.scene import Scene, a_lead, a_sequence
 
 _AT_ONCE, _SOON, _LATER = timedelta(0), timedelta(seconds=1), timedelta(days=1)
@@ -125,14 +129,115 @@ async def _tries_again(scene: Scene) -> bool:
     return any(one.HasField("last_failure") for one in pending)
 
 
-async def failed_then_settled(scene: Scene) -> None:
-    await scene.enroll(a_sequence(_SOON, _AT_ONCE), a_lead())
+async def failed_five_times_then_resumed(scene: Scene) -> None:
+    """Its back-offs last for minutes, so it is played in skipped time."""
+    async with scene.engine.begin() as connection:
+        await connection.exec_driver_sql("ALTER TABLE drafts ADD CONSTRAINT never CHECK (recipient = 'nobody')")
     async with scene.worker(ScriptedProvider()):
-        async with waiting_for_us(scene) as connection:
-            await running_activity(scene.handle())
-            await connection.exec_driver_sql("ALTER TABLE leads RENAME TO lost")
-        await find(scene, "leads")
+        await scene.enroll(a_sequence(), a_lead())
+        await until_page(scene.handle(), "**paused** (step_failed)")
+        async with scene.engine.begin() as connection:
+            await connection.exec_driver_sql("ALTER TABLE drafts DROP CONSTRAINT never")
+        await scene.handle().execute_update("resume")
         await scene.handle().result()
+
+
+async def worker_lost_after_its_claim(scene: Scene) -> None:
+    halt = Halt.new()
+    async with scene.worker(ScriptedProvider(after=halt), send_timeout=_SOON):
+        await scene.enroll(a_sequence(), a_lead())
+        await halt.reached.wait()
+        [activity] = (await scene.handle().describe()).raw_description.pending_activities
+        failing = scene.client.get_async_activity_handle(
+            workflow_id=scene.handle().id, run_id=None, activity_id=activity.activity_id
+        )
+        await failing.fail(RuntimeError("its worker is gone"))
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+        halt.go.set()
+        await scene.handle().result()
+
+
+async def stopped_by_an_app(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_AT_ONCE, _LATER), a_lead())
+        await until_page(scene.handle(), "| 1 | sent |")
+        await scene.handle().signal("stop", {"reason": "replied", "by": "app"})
+        await scene.handle().result()
+
+
+async def not_enrolled(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        nobody = FollowUp(instance_id=scene.instance(), steps=1, first_due_at=datetime.now(UTC))
+        await (await scene.start_by_hand("lead-1", nobody)).result()
+
+
+async def paused_for_every_reason(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_SOON, _LATER, _LATER), a_lead())
+        for reason in [reason for reason in Reason if reason is not Reason.SEND_OUTCOME_UNKNOWN]:
+            await scene.handle().execute_update("pause", {"reason": reason})
+            await scene.handle().execute_update("resume", "skip" if reason is Reason.STORE_IS_BEHIND else "resume")
+        await scene.handle().execute_update("stop")
+        await scene.handle().result()
+
+
+async def told_more_after_its_stop(scene: Scene) -> None:
+    await scene.enroll(a_sequence(_LATER), a_lead())
+    for name in ("stop", "pause", "resume"):
+        await scene.handle().signal(name)
+    async with scene.worker(ScriptedProvider()):
+        await scene.handle().result()
+
+
+async def told_what_is_not_so(scene: Scene) -> None:
+    async with scene.worker(_first(_UNKNOWN)):
+        await scene.enroll(_asking({**_APPROVED, "approval": False}, _CALL), a_lead())
+        await until_page(scene.handle(), "**paused**")
+        for said in ("not_sent", {"step": 7}, {"paused_for": "operator"}):
+            await scene.handle().signal("resume", said)
+        await scene.handle().signal("resume", "skip")
+        await until_page(scene.handle(), _AWAITS)
+        await scene.handle().signal("done", {"step": 7})
+        await scene.handle().signal("resume")
+        await scene.handle().signal("resume", {"decision": "skip", "step": 1})
+        await scene.handle().signal("reject", {"step": 2})
+        await scene.handle().result()
+
+
+async def verdicts_where_none_is_awaited(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_LATER), a_lead())
+        await scene.handle().signal("done")
+        await until_page(scene.handle(), "Not done")
+        await scene.handle().execute_update("stop")
+        await scene.handle().result()
+
+
+async def reset_behind_what_was_said(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider(lambda letter: _UNKNOWN if "/2/" in letter.draft_id else Sent(code="ok"))):
+        await scene.enroll(a_sequence(), a_lead())
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown), step 2")
+        await scene.handle().signal("resume", {"decision": "sent", "step": 2})
+        await scene.handle().result()
+        await reset(scene.client, scene.handle(), FIRST)
+        await scene.handle().result()
+
+
+async def stopped_while_another_run_sends(scene: Scene) -> None:
+    halt = Halt.new()
+    async with scene.worker(ScriptedProvider(after=halt)):
+        await scene.enroll(a_sequence(_AT_ONCE), a_lead())
+        await halt.reached.wait()
+        await reset(scene.client, scene.handle(), FIRST)
+        await until_page(scene.handle(), "**held** (draft_already_sending)")
+        await scene.handle().signal("stop")
+        await until(lambda: _is_settling(scene))
+        halt.go.set()
+        await scene.handle().result()
+
+
+async def _is_settling(scene: Scene) -> bool:
+    return await count(scene.handle(), EventType.EVENT_TYPE_TIMER_STARTED) > 1
 
 
 async def reset_while_sending(scene: Scene) -> None:
@@ -158,7 +263,7 @@ async def spoken_to_unclearly(scene: Scene) -> None:
 
 
 _APPROVED = {"wait": "0s", "subject": "Hello", "body": "Hello", "approval": True}
-_CALL = {"wait": "0s", "channel": "task", "body": "Call {{ name }}"}
+_CALL: dict[str, object] = {"wait": "0s", "channel": "task", "body": "Call {{ name }}"}
 _AWAITS = "**awaiting_approval**"
 
 
@@ -237,7 +342,16 @@ STORIES: dict[str, Callable[[Scene], Awaitable[None]]] = {
         refused_configuration_then_resumed,
         held_and_hastened,
         recorded_later,
-        failed_then_settled,
+        failed_five_times_then_resumed,
+        worker_lost_after_its_claim,
+        stopped_by_an_app,
+        not_enrolled,
+        paused_for_every_reason,
+        told_more_after_its_stop,
+        told_what_is_not_so,
+        verdicts_where_none_is_awaited,
+        reset_behind_what_was_said,
+        stopped_while_another_run_sends,
         reset_while_sending,
         spoken_to_unclearly,
         approved,
@@ -247,3 +361,4 @@ STORIES: dict[str, Callable[[Scene], Awaitable[None]]] = {
         paused_and_stopped_while_it_awaits,
     )
 }
+SKIPPING_TIME = {failed_five_times_then_resumed.__name__}
