@@ -149,6 +149,7 @@ class Operators:
         ]
         if not tasks:
             return
+        self.reset.add(instance_id)  # it may be done though its answer is lost
         await client.workflow_service.reset_workflow_execution(
             ResetWorkflowExecutionRequest(
                 namespace=client.namespace,
@@ -159,7 +160,6 @@ class Operators:
             )
         )
         self.done["reset"] += 1
-        self.reset.add(instance_id)
 
     async def _tell(self, instance_id: str, what: str, command: Command) -> bool:
         async with self._limit, self._world.engine.connect() as connection:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
+from temporalio.api.enums.v1 import EventType
 
 from bench.chaos.app import App
 from bench.chaos.breaking import Breaker
@@ -15,6 +16,7 @@ from bench.chaos.operators import Operators
 from bench.chaos.schedule import Kind
 from bench.chaos.story import STEPS
 from bench.chaos.world import NAME, World
+from domain.instance import workflow_id
 from store.counting import StepKind, count_steps
 from store.ledger import read_ledger
 
@@ -122,7 +124,24 @@ async def tell_story(world: World, instance_id: str) -> list[str]:
         # of the peer's own words those to this lead are told above
         if one.kind is not Kind.MISBEHAVE and one.ended >= first - 5 and one.begun <= last + 5:
             story.append((one.begun, f"    {one.target}: {one.kind}, for {one.ended - one.begun:.1f} s"))
+    story += await _told_by_temporal(world, instance_id)
     return [f"{datetime.fromtimestamp(at, UTC):%H:%M:%S.%f} {words}" for at, words in sorted(story)]
+
+
+async def _told_by_temporal(world: World, instance_id: str) -> list[tuple[float, str]]:
+    """Tell the current run's history, and what it is about."""
+    handle = world.client.get_workflow_handle(workflow_id(instance_id))
+    described = (await handle.describe()).raw_description
+    told = []
+    async for event in handle.fetch_history_events():
+        name = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_").lower()
+        said = event.workflow_task_failed_event_attributes.failure.message[:200]
+        told.append((event.event_time.ToDatetime(UTC).timestamp(), f"      history: {event.event_id} {name} {said}"))
+    at = described.pending_workflow_task
+    pending = f"workflow task of attempt {at.attempt}" if at.attempt else "no workflow task"
+    waiting = [f"{one.activity_type.name}, attempt {one.attempt}" for one in described.pending_activities]
+    told.append((told[-1][0], f"      history: {pending} is pending, and {', '.join(waiting) or 'no activity'}"))
+    return told
 
 
 def _unsure(world: World, row: Any) -> Unsure:
