@@ -35,8 +35,8 @@ format: .venv/dev.stamp ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/run.stamp ## Print how fast follow-ups are delivered here
-	@exec $(BIN)/python -m bench
+bench: .venv/run.stamp ## Measure: steps a second beside a bare workflow, latency, doors, starts (ARGS=--help: what else)
+	@exec $(BIN)/python -m bench $(ARGS)
 
 chaos: .venv/run.stamp ## Break everything at random while follow-ups run, and print what became of them
 	@exec $(BIN)/python -m bench.chaos $(ARGS)
