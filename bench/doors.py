@@ -15,14 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 from rich.console import Console
 
 from bench.app import SECRET, App
 from bench.figures import load, show
 from bench.ground import Ground, at_once
-from bench.peer import process
+from bench.peer import process, until_ready
 from bench.sides import BareSide, Ours, a_sequence, bare, ours, some_leads
 from bench.story import Said
 from devstack.ports import free_ports
@@ -90,20 +89,8 @@ async def _ingress(side: Ours) -> AsyncIterator[tuple[str, psutil.Process]]:
         command = ("-m", "bench.chaos.door", "--sequences", folder, "--port", str(port))
         async with process(*command, **environment) as serving:
             url = f"http://127.0.0.1:{port}"
-            await _until_ready(url, serving)
+            await until_ready(url, serving)
             yield url, psutil.Process(serving.pid)
-
-
-async def _until_ready(url: str, serving: asyncio.subprocess.Process) -> None:
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
-        while serving.returncode is None:
-            try:
-                if (await http.get("/readyz")).is_success:
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(0.1)
-    raise RuntimeError(f"the ingress ended by itself, with code {serving.returncode}")
 
 
 def _enrolled(lead_id: str) -> Said:

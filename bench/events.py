@@ -17,7 +17,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -25,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 import ingress
 from bench.app import SECRET, App, Restart
-from bench.peer import Sink, open_sink, process
+from bench.peer import Sink, open_sink, process, until_ready
 from bench.story import Story, tell, write_sequences
 from connect import leave
 from devstack.ports import free_ports
@@ -62,7 +61,7 @@ class World:
         serve = ("-m", "bench.events", "--serve", str(self._folder), "--port", str(self._port))
         async with process(*serve, **self._settings()) as serving:
             url = f"http://127.0.0.1:{self._port}"
-            await _until_ready(url, serving)
+            await until_ready(url, serving)
             yield url
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
@@ -115,18 +114,6 @@ class World:
                 now = ended  # connections of before the restart
             ended, since = (now, time.monotonic()) if now != ended else (ended, since)
             await asyncio.sleep(0.5)
-
-
-async def _until_ready(url: str, serving: asyncio.subprocess.Process) -> None:
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
-        while serving.returncode is None:
-            try:
-                if (await http.get("/readyz")).is_success:
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(0.1)
-    raise RuntimeError(f"the ingress ended by itself, with code {serving.returncode}")
 
 
 async def _count(console: Console, world: World, app: App, stories: list[Story], took: float) -> bool:

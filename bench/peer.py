@@ -1,4 +1,4 @@
-"""Processes beside the measured ones: the SMTP peer, and workers."""
+"""Processes beside the measured ones: the SMTP peer, workers, the ingress."""
 
 import asyncio
 import os
@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+import httpx
 
 _ROOT = Path(__file__).parent.parent
 
@@ -40,6 +42,19 @@ async def process(*command: str, **environment: str) -> AsyncIterator[asyncio.su
         with suppress(ProcessLookupError):
             running.kill()
         await running.wait()
+
+
+async def until_ready(url: str, serving: asyncio.subprocess.Process) -> None:
+    """Wait until an ingress is ready; raises RuntimeError when it ends first."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        while serving.returncode is None:
+            try:
+                if (await http.get("/readyz")).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.1)
+    raise RuntimeError(f"the ingress ended by itself, with code {serving.returncode}")
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from xdist.remote import Producer
@@ -14,8 +15,13 @@ from xdist.scheduler import LoadFileScheduling
 
 from devstack.stack import Devstack
 from store.schema import migrate
+from tests.command import Command
+from tests.scene import Scene, open_scene
 
 TEMPLATE = "followup_template"
+# no test is timed: a busy machine is no reason to fail
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +64,19 @@ async def database_url(stack: Devstack, template_database: str) -> AsyncIterator
     name = f"test_{uuid.uuid4().hex}"
     yield await stack.postgres.create_database(name, template=template_database)
     await stack.postgres.drop_database(name)
+
+
+@pytest.fixture
+async def scene(client: Client, database_url: str) -> AsyncIterator[Scene]:
+    """Follow-ups in a workspace and on a task queue of this test's own."""
+    async with open_scene(client, database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def followup(scene: Scene) -> Command:
+    """`followup`, said in the scene."""
+    return Command("cli.py", scene)
 
 
 class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types

@@ -1,24 +1,11 @@
-"""A scene, and an app whose door takes mail too."""
+"""An app whose door takes mail too."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-from temporalio.client import Client
 
 from tests.app import App
-from tests.scene import Scene, open_scene
-
-# no test is timed: a busy machine is no reason to fail
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
-
-
-@pytest.fixture
-async def scene(client: Client, database_url: str) -> AsyncIterator[Scene]:
-    async with open_scene(client, database_url) as opened:
-        yield opened
+from tests.scene import Scene
 
 
 @pytest.fixture

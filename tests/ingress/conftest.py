@@ -9,8 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import settings
-from temporalio.client import Client
 
 from doors.inside import Inside
 from doors.requests import Patience
@@ -19,17 +17,7 @@ from intake.listening import make_server
 from intake.signatures import Signatures
 from tests.app import App
 from tests.ingress.post import OTHER, SECRET, Poster
-from tests.scene import Scene, open_scene
-
-# no test is timed: a busy machine is no reason to fail
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
-
-
-@pytest.fixture
-async def scene(client: Client, database_url: str) -> AsyncIterator[Scene]:
-    async with open_scene(client, database_url) as opened:
-        yield opened
+from tests.scene import Scene
 
 
 @pytest.fixture

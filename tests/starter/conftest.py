@@ -1,18 +1,9 @@
-"""The scene of a test, and `python starter.py` in it."""
-
-from collections.abc import AsyncIterator
+"""`python starter.py`, said in a scene."""
 
 import pytest
-from temporalio.client import Client
 
 from tests.command import Command
-from tests.scene import Scene, open_scene
-
-
-@pytest.fixture
-async def scene(client: Client, database_url: str) -> AsyncIterator[Scene]:
-    async with open_scene(client, database_url) as opened:
-        yield opened
+from tests.scene import Scene
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
-"""One browser for all of them, a tab and a scene for each."""
+"""One browser for all of them, and a tab for each."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, async_playwright
-from temporalio.client import Client
 
 from devstack.stack import Devstack
 from tests.programs import program
-from tests.scene import Scene, open_scene
 from tests.web_ui.ui import WebUi
 
 # a browser that was asked for a page of this machine has nothing to fetch from elsewhere
@@ -30,9 +28,3 @@ async def ui(browser: Browser, stack: Devstack) -> AsyncIterator[WebUi]:
     page = await browser.new_page(viewport={"width": 1400, "height": 1200})
     yield WebUi(page, stack.temporal.ui)
     await page.close()
-
-
-@pytest.fixture
-async def scene(client: Client, database_url: str) -> AsyncIterator[Scene]:
-    async with open_scene(client, database_url) as opened:
-        yield opened
