@@ -10,7 +10,7 @@ from activities.recording import At, go_on, pause, standing, stop
 from domain.command import Decision, Verdict
 from domain.draft import Channel, DraftState
 from domain.duration import write_duration
-from domain.instance import InstanceStatus, Reason
+from domain.instance import FINAL, InstanceStatus, Reason
 from domain.sequence import Step
 from domain.step import Awaiting, DecisionRefused, Paused, Ready, Recorded, Settled, SettleStep
 from domain.task import REMIND_AFTER, TaskKind
@@ -70,7 +70,7 @@ def _step(at: At) -> Step:
 
 async def still_waits(at: At, facts: StepFacts, draft: StoredDraft) -> Recorded:
     """Say what is true of a step that waits for a person, reminding them, or giving up when it is time to."""
-    if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED, InstanceStatus.PAUSED):
+    if facts.status in (*FINAL, InstanceStatus.PAUSED):
         return standing(at, facts)
     if facts.suppressed and draft.channel is Channel.EMAIL:
         return await stop(at, Reason.SUPPRESSED)

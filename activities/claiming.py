@@ -18,7 +18,7 @@ from activities.recording import At, hold, pause, standing, stop
 from activities.restored import is_behind, pause_behind
 from activities.settling import settle_sending
 from domain.draft import Channel, DraftKey, DraftState, draft_id
-from domain.instance import InstanceStatus, Reason
+from domain.instance import FINAL, InstanceStatus, Reason
 from domain.limits import NO_LIMITS, Limits
 from domain.permission import Circumstances, forbidden
 from domain.schedule import next_permitted
@@ -122,7 +122,7 @@ async def _make(at: At, facts: StepFacts, sender: Address, links: Links) -> Stor
 
 async def _keep(at: At, facts: StepFacts, no: Held | Paused | Stopped) -> Recorded:
     """Write down what forbids the step, where that is news."""
-    if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
+    if facts.status in FINAL:
         return no
     match no:
         case Held():

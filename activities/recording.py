@@ -184,7 +184,8 @@ def standing(at: At, facts: StepFacts) -> Recorded:
         return Held(until=facts.now, reason=Reason.DRAFT_ALREADY_SENDING)
     if facts.status is InstanceStatus.STOPPED:
         return Stopped(reason=facts.reason)
-    if draft is None and at.step < facts.current_step:  # it was left out before there was one
+    behind = at.step < facts.current_step or facts.status is InstanceStatus.COMPLETED
+    if draft is None and behind:  # it was left out before there was one
         return StepDone(state=DraftState.SKIPPED, next_due_at=_next_due(at, facts), steps=at.locked.steps)
     if state in _BEHIND or (state is DraftState.REFUSED and facts.status is not InstanceStatus.PAUSED):
         return StepDone(state=state, next_due_at=_next_due(at, facts), steps=at.locked.steps)

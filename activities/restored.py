@@ -8,14 +8,13 @@ from activities.approving import ask_a_person
 from activities.recording import At, go_on, pause, stop
 from domain.command import Decision
 from domain.draft import DraftState
-from domain.instance import InstanceStatus, Reason
+from domain.instance import FINAL, InstanceStatus, Reason
 from domain.step import DecisionRefused, Paused, Ready, Settled, SettleStep
 from store.drafts import StepFacts, StoredDraft, read_facts, record_state
 from store.instances import advance, set_status
 from store.tasks import close_tasks
 
 _OPEN = (DraftState.PENDING, DraftState.AWAITING_APPROVAL)
-_FINAL = (InstanceStatus.STOPPED, InstanceStatus.COMPLETED)
 # What the store still holds of a step that the workflow has behind it: what was never claimed by its word, is left out.
 _BEHIND = {
     DraftState.AWAITING_APPROVAL: DraftState.DISCARDED,
@@ -27,7 +26,7 @@ _BEHIND = {
 
 def is_behind(at: At, facts: StepFacts) -> bool:
     """Say whether the store stands at an earlier step than the workflow that asks."""
-    return at.step > facts.current_step and facts.status not in _FINAL
+    return at.step > facts.current_step and facts.status not in FINAL
 
 
 def awaits_truth(at: At, facts: StepFacts, call: SettleStep) -> bool:
@@ -35,7 +34,7 @@ def awaits_truth(at: At, facts: StepFacts, call: SettleStep) -> bool:
     draft = facts.draft
     if is_behind(at, facts):
         return True
-    if facts.status in _FINAL or (draft is not None and draft.state not in _OPEN):
+    if facts.status in FINAL or (draft is not None and draft.state not in _OPEN):
         return False
     paused = (facts.status, facts.reason) == (InstanceStatus.PAUSED, Reason.STORE_IS_BEHIND)
     # what was uncertain is pending again only under the next generation

@@ -9,7 +9,7 @@ from activities.recording import At, go_on, mark_unknown, pause, standing, stop
 from activities.restored import awaits_truth, settle_lost
 from domain.command import Decision, Verdict, of_another_try, too_early
 from domain.draft import DraftState
-from domain.instance import InstanceStatus, Reason
+from domain.instance import FINAL, InstanceStatus, Reason
 from domain.outcome import Unknown
 from domain.step import (
     DecisionRefused,
@@ -61,7 +61,7 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
 
 
 async def _settle(at: At, facts: StepFacts, call: SettleStep) -> Settled:
-    draft, over = facts.draft, facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED)
+    draft, over = facts.draft, facts.status in FINAL
     if draft is not None and draft.awaits_a_person and not over and call.decision is not Decision.STOP:
         return await decide(at, facts, draft, call)
     if isinstance(call.decision, Verdict):
@@ -165,7 +165,7 @@ async def pause_for(connection: AsyncConnection, call: PauseFollowUp) -> Settled
         return Stopped(reason=Reason.NOT_ENROLLED)
     locked, facts = found
     at = At(connection, locked, call.step, call.by)
-    if facts.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED, InstanceStatus.PAUSED):
+    if facts.status in (*FINAL, InstanceStatus.PAUSED):
         return standing(at, facts)
     return await pause(at, Paused(reason=call.reason))
 

@@ -139,9 +139,9 @@ class StepActivities:
                 return False
             return _uptime() - begun < claim.lease.total_seconds()
 
-        bounces_to = self._links.envelope_sender(draft.id, draft.sender)
-        letter = Letter(draft.id, bounces_to, draft.recipient, draft.content)
         try:
+            bounces_to = self._links.envelope_sender(draft.id, draft.sender)
+            letter = Letter(draft.id, bounces_to, draft.recipient, draft.content)
             outcome = await self._provider.send(letter, may_cross)
         except Exception as error:
             log_place(f"{draft.id}: the provider adapter failed", error)

@@ -30,6 +30,10 @@ class InstanceStatus(StrEnum):
     STOPPED = "stopped"
 
 
+# Nothing more happens to an instance that is one of these.
+FINAL = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
+
+
 class Reason(StrEnum):
     """Why an instance is where it is; the value of the search attribute `FollowUpReason`."""
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from domain.draft import DraftState
-from domain.instance import InstanceStatus, Reason
+from domain.instance import FINAL, InstanceStatus, Reason
 from domain.outcome import Outcome, Sent, Unknown
 from domain.step import Held, Paused, Stopped
 
@@ -31,7 +31,7 @@ class Circumstances(NamedTuple):
 
 def forbidden(true: Circumstances) -> Held | Paused | Stopped | None:
     """Say what forbids the step now; None when it may be claimed. What ends comes before what merely holds."""
-    if true.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
+    if true.status in FINAL:
         return Stopped(reason=true.reason)
     if true.suppressed:
         return Stopped(reason=Reason.SUPPRESSED)
@@ -62,7 +62,7 @@ def would_send_again(status: InstanceStatus, draft: tuple[DraftState, int] | Non
     the store was restored to an earlier point. One that was sent is not sent again whoever released it.
     """
     state, generation = draft or (DraftState.PENDING, 1)
-    if status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):
+    if status in FINAL:
         return False
     if state not in (DraftState.PENDING, DraftState.AWAITING_APPROVAL):
         return False

@@ -13,7 +13,7 @@ from activities.recording import At, stop
 from activities.settling import settle
 from domain.command import Command, Decision, Resume, Stop
 from domain.draft import DraftState
-from domain.instance import InstanceStatus, Reason
+from domain.instance import Reason
 from domain.step import DecisionRefused, Held, SettleStep
 from domain.task import TaskKind
 from operating.audit.running import not_running
@@ -29,7 +29,6 @@ _HOW = {
     WorkflowExecutionStatus.FAILED: "failed",
     WorkflowExecutionStatus.COMPLETED: "completed",  # while the store, restored to an earlier point, has forgotten that
 }
-_FINAL = (InstanceStatus.STOPPED, InstanceStatus.COMPLETED)
 
 
 async def stop_ended(at: Reached, todos: Iterable[Todo], by: str) -> list[str]:

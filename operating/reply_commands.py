@@ -12,7 +12,7 @@ import typer
 
 from domain.draft import DraftState
 from domain.duration import read_duration
-from domain.instance import InstanceStatus
+from domain.instance import FINAL, InstanceStatus
 from domain.sequence import LONGEST_BODY
 from intake.file_error import FileError
 from intake.replying import InThreadOf, Reply, ToLead, Words, reply
@@ -23,7 +23,7 @@ from operating.story import Story, read_story
 
 app = typer.Typer()
 _BETWEEN_LOOKS = timedelta(milliseconds=250)
-_OVER = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED, InstanceStatus.PAUSED)
+_OVER = (*FINAL, InstanceStatus.PAUSED)
 # UTF-8 takes up to four bytes for a character.
 _MOST_BYTES = 4 * LONGEST_BODY
 

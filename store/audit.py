@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, literal_column, select, tuple_
+from sqlalchemy import exists, func, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import DraftState
-from store.tables import Draft, Instance, SequenceVersion, Task
+from domain.instance import FINAL, InstanceStatus
+from store.tables import Draft, Instance, LedgerEntry, SequenceVersion, Task
 
 # Written into the statements: a plan made without it would sort the table, and then leave all but a page of it.
 PAGE = 1000
@@ -20,6 +21,7 @@ _PAGE: Any = literal_column(str(PAGE))
 _BEGINNING = ("", datetime.min.replace(tzinfo=UTC), "")
 _SENT: Any = literal_column(f"'{DraftState.SENT}'")
 _SENDING: Any = literal_column(f"'{DraftState.SENDING}'")
+_UNKNOWN: Any = literal_column(f"'{DraftState.UNKNOWN}'")
 
 
 class AuditedInstance(NamedTuple):
@@ -100,6 +102,23 @@ async def find_stuck(connection: AsyncConnection, workspace: str) -> list[Stuck]
     )
     rows = await connection.execute(statement.order_by(Draft.overdue_at, Draft.id).limit(_PAGE))
     return [Stuck(*row) for row in rows]
+
+
+async def find_ended(
+    connection: AsyncConnection, instance_ids: Sequence[str], before: datetime
+) -> dict[str, InstanceStatus]:
+    """Find which of these instances ended before an instant, nothing of them being sent or unknown; and how."""
+    open_draft = exists().where(Draft.instance_id == Instance.id, Draft.state.in_((_SENDING, _UNKNOWN)))
+    statement = (
+        select(Instance.id, Instance.status)
+        .join(LedgerEntry, LedgerEntry.instance_id == Instance.id)
+        .where(
+            Instance.id.in_(instance_ids), Instance.status.in_(FINAL), ~open_draft, LedgerEntry.subject == "instance"
+        )
+        .group_by(Instance.id)
+        .having(func.max(LedgerEntry.at) < before)
+    )
+    return {row.id: InstanceStatus(row.status) for row in await connection.execute(statement)}
 
 
 class GivenTask(NamedTuple):

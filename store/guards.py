@@ -9,13 +9,13 @@ words in the ledger; nothing else, so that everything still counts.
 """
 
 from domain.draft import LEGAL_TRANSITIONS, DraftState
-from domain.instance import InstanceStatus
+from domain.instance import FINAL
 
 _LEGAL = ", ".join(sorted(f"'{before} {after}'" for before, after in LEGAL_TRANSITIONS))
 _ENDED = ", ".join(
     sorted(f"'{state}'" for state in DraftState if all(before is not state for before, _ in LEGAL_TRANSITIONS))
 )
-_FINAL = ", ".join(f"'{status}'" for status in (InstanceStatus.COMPLETED, InstanceStatus.STOPPED))
+_FINAL = ", ".join(f"'{status}'" for status in FINAL)
 
 FUNCTIONS = {
     "guard_draft": f"""

@@ -8,21 +8,18 @@ from sqlalchemy import Text, bindparam, case, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.instance import InstanceStatus, Reason
+from domain.instance import FINAL, InstanceStatus, Reason
 from domain.sequence import Sequence as FollowUpSequence
 from store.tables import Instance, SequenceVersion
 
-_FINAL = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
-
-
 _SET_STATUS = (
     update(Instance)
-    .where(Instance.id == bindparam("instance_id"), Instance.status.not_in(_FINAL))
+    .where(Instance.id == bindparam("instance_id"), Instance.status.not_in(FINAL))
     .values(status=bindparam("a_status"), reason=bindparam("a_reason"))
     # a pause forgets no due instant: whoever resumes it, or runs it again, waits for the same one
     .values(
         until=func.coalesce(
-            bindparam("an_until"), case((bindparam("a_status", type_=Text).not_in(_FINAL), Instance.until))
+            bindparam("an_until"), case((bindparam("a_status", type_=Text).not_in(FINAL), Instance.until))
         )
     )
     .values(who=bindparam("by"), why=bindparam("a_why"))
@@ -103,7 +100,7 @@ async def find_others(connection: AsyncConnection, workspace: str, lead_ids: Seq
         SequenceVersion.name == Instance.sequence,
         SequenceVersion.version == Instance.version,
     )
-    over = Instance.status.in_(_FINAL)
+    over = Instance.status.in_(FINAL)
     statement = select(Instance.id, Instance.lead_id, Instance.sequence, over, definition.scalar_subquery()).where(
         Instance.workspace == workspace, Instance.lead_id.in_(lead_ids)
     )

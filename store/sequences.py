@@ -9,14 +9,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.instance import InstanceStatus
+from domain.instance import FINAL, InstanceStatus
 from domain.lead import Lead
 from domain.sequence import Sequence
 from store import tables
 from store.chosen import Place
 from store.tables import Draft, Instance, LedgerEntry, SequenceVersion
 
-_FINAL = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
 # What a note is called that says that an instance was moved to another version.
 UPGRADED = "upgraded"
 
@@ -104,7 +103,7 @@ async def count_running(connection: AsyncConnection, workspace: str, name: str, 
     statement = select(func.count()).where(
         Instance.workspace == workspace, Instance.sequence == name, Instance.version == version
     )
-    return (await connection.execute(statement.where(Instance.status.not_in(_FINAL)))).scalar_one()
+    return (await connection.execute(statement.where(Instance.status.not_in(FINAL)))).scalar_one()
 
 
 class Upgradable(NamedTuple):
@@ -178,7 +177,7 @@ def _is_meant(movement: Movement) -> ColumnElement[bool]:
     version = Instance.version != movement.to
     if movement.from_ is not None:
         version &= Instance.version == movement.from_
-    return (Instance.sequence == movement.name) & Instance.status.not_in(_FINAL) & version
+    return (Instance.sequence == movement.name) & Instance.status.not_in(FINAL) & version
 
 
 def _upgradable(row: Any) -> Upgradable:

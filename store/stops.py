@@ -8,11 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.instance import InstanceStatus
+from domain.instance import FINAL
 from domain.sequence import StopKind
 from store.tables import Instance, SequenceVersion, Stop
-
-_FINAL = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
 
 
 class RecordedStop(NamedTuple):
@@ -58,7 +56,7 @@ async def find_running(connection: AsyncConnection, workspace: str, lead_id: str
         SequenceVersion.version == Instance.version,
     )
     statement = select(Instance.id, definition.scalar_subquery(), Instance.status, Instance.reason).where(
-        Instance.workspace == workspace, Instance.lead_id == lead_id, Instance.status.not_in(_FINAL)
+        Instance.workspace == workspace, Instance.lead_id == lead_id, Instance.status.not_in(FINAL)
     )
     statement = statement.order_by(Instance.id)
     return [Running(*row) for row in await connection.execute(statement)]

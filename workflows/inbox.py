@@ -35,7 +35,7 @@ def _read(kind: Any, arguments: tuple[Any, ...]) -> Command:
     return command
 
 
-def _was_reset() -> bool:
+def was_reset() -> bool:
     """Say whether this run repeats another: what was said to that one comes together with the answers it was about.
 
     An update that is refused at the door then is lost, and nobody is told; in its turn it is judged by what is so.
@@ -86,7 +86,7 @@ class Inbox:
 
     def _check(self, kind: Any, arguments: tuple[Any, ...]) -> None:
         objection = self.objection(_read(kind, arguments))
-        if objection is not None and not _was_reset():
+        if objection is not None and not was_reset():
             raise ValueError(objection)
 
     @workflow.signal(name=command.PAUSE, description=command.PAUSE_HELP)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from domain.command import Approve, Command, Decision, Done, Pause, Reject, Resume, too_early
 from domain.draft import DraftState
-from domain.instance import InstanceStatus, Reason
+from domain.instance import FINAL, InstanceStatus, Reason
 from domain.step import Awaiting, DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
 
 # The store's clock may be behind: what it says is so is not asked again and again until it has caught up.
@@ -33,7 +33,7 @@ class Progress:
     @property
     def over(self) -> bool:
         """Nothing more will happen."""
-        return self.status in (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
+        return self.status in FINAL
 
     @property
     def paused(self) -> bool:

@@ -41,7 +41,7 @@ BREAKS = [
     Break(
         "a stop forbids, in the claim's own transaction",
         "domain/permission.py",
-        "    if true.status in (InstanceStatus.STOPPED, InstanceStatus.COMPLETED):\n        return Stopped",
+        "    if true.status in FINAL:\n        return Stopped",
         "    if true.status is InstanceStatus.COMPLETED:\n        return Stopped",
         _AT_ONCE + "test_i4_a_stop_committed_before_a_claim_began_prevents_it",
     ),

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     steps of a thread. BURST: several messages in one thread, closer together than they may be. DOUBLED_TASK: a person
     was given one task several times. STUCK_SENDING: a claim is overdue and nobody has settled it. UNACCOUNTED: a step
     that counts as nothing, or whose row and ledger disagree. NO_ROW: a workflow runs that the tables do not know.
+    STILL_RUNS: a follow-up has ended and its workflow goes on.
     WORKFLOW_GONE: an instance is under way and its workflow is not. NOT_STARTED: an instance whose workflow never was.
     RECEIVED_TWICE: a mailbox got one Message-ID more than once. TWO_MESSAGES: two different messages came of one draft.
     LOOKS_THE_SAME: equal recipient, subject and text within the time of a burst; a weaker sign. RECEIVED_UNSENT: it
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     STUCK_SENDING = "stuck_sending"
     UNACCOUNTED = "unaccounted"
     NO_ROW = "no_row"
+    STILL_RUNS = "still_runs"
     WORKFLOW_GONE = "workflow_gone"
     NOT_STARTED = "not_started"
     RECEIVED_TWICE = "received_twice"

@@ -7,20 +7,19 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from domain.instance import InstanceStatus, workflow_id
+from domain.instance import FINAL, InstanceStatus, workflow_id
 from operating.audit.finding import Finding, Kind, Mark, Report
 from operating.audit.running import describe, not_running, running_instances
 from operating.audit.sending import TaskRow, task_findings, thread_findings
 from operating.audit.threads import sent_threads
-from store.audit import AuditedInstance, find_doubled_tasks, find_stuck, read_instances
+from store.audit import AuditedInstance, find_doubled_tasks, find_ended, find_stuck, read_instances
 from store.counting import StepKind, Unaccounted, count_steps_of, find_unaccounted, find_untold
 from store.instances import find_enrolled, find_instances
 from store.ledger import read_ledger
 from store.shown import read_drafts
 
-_FINAL = (InstanceStatus.COMPLETED, InstanceStatus.STOPPED)
-# An enrolment starts its workflow within seconds; one that is as old as this was left behind.
-_STARTED_WITHIN = timedelta(minutes=5)
+# A workflow starts and ends within seconds of its row; one that has not after as long as this was left behind.
+_WITHIN = timedelta(minutes=5)
 _ENDED = {
     None: "Temporal knows no workflow of it",
     WorkflowExecutionStatus.TERMINATED: "its workflow was ended from outside (terminated)",
@@ -42,7 +41,7 @@ class World(NamedTuple):
 
 async def audit_tables(world: World, report: Report) -> None:
     """Look at everything of a workspace."""
-    await _running_without_row(world, report)
+    await _running(world, report)
     async for page in _instances(world):
         gone = await _without_workflow(world, page, report)
         await _count(world, page, gone, report)
@@ -65,13 +64,17 @@ async def _instances(world: World) -> AsyncIterator[list[AuditedInstance]]:
         last = page[-1]
 
 
-async def _running_without_row(world: World, report: Report) -> None:
+async def _running(world: World, report: Report) -> None:
+    """Find the workflows that run and that nobody enrolled, or whose follow-ups have ended."""
+    long_ago = datetime.now(UTC) - _WITHIN
     async for page in running_instances(world.client, world.workspace):
         report.looked_at["running workflows"] += len(page)
         async with world.engine.connect() as connection:
-            unknown = sorted(set(page) - await find_enrolled(connection, page))
-        said = await describe(world.client, unknown)
-        report.add(_no_row(one) for one in unknown if said[one] is WorkflowExecutionStatus.RUNNING)
+            unknown = set(page) - await find_enrolled(connection, page)
+            ended = await find_ended(connection, page, long_ago)
+        said = await describe(world.client, sorted(unknown | ended.keys()))
+        run = [one for one, status in said.items() if status is WorkflowExecutionStatus.RUNNING]
+        report.add(_still_runs(one, ended[one]) if one in ended else _no_row(one) for one in run)
 
 
 def _no_row(instance: str) -> Finding:
@@ -79,19 +82,27 @@ def _no_row(instance: str) -> Finding:
     return Finding(Kind.NO_ROW, instance, None, sentence)
 
 
+def _still_runs(instance: str, status: InstanceStatus) -> Finding:
+    sentence = (
+        f"the follow-up is {status} and its workflow {workflow_id(instance)} goes on: it sends nothing more; see in "
+        "the Web UI whether a worker polls, and what it waits for"
+    )
+    return Finding(Kind.STILL_RUNS, instance, None, sentence)
+
+
 async def _without_workflow(world: World, page: list[AuditedInstance], report: Report) -> set[str]:
     """Find those that are under way while their workflow is not; returns their ids."""
-    long_ago = datetime.now(UTC) - _STARTED_WITHIN
+    long_ago = datetime.now(UTC) - _WITHIN
     rows = {
         one.instance_id: one
         for one in page
-        if one.status not in _FINAL and (one.started_at is not None or one.enrolled_at < long_ago)
+        if one.status not in FINAL and (one.started_at is not None or one.enrolled_at < long_ago)
     }
     ended = await not_running(world.client, rows)
     if not ended:
         return set()
     async with world.engine.connect() as connection:  # it may have come to its end meanwhile
-        over = {one.instance_id for one in await find_instances(connection, list(ended)) if one.status in _FINAL}
+        over = {one.instance_id for one in await find_instances(connection, list(ended)) if one.status in FINAL}
     for instance, status in ended.items():
         if instance not in over:
             await _add_gone(world, rows[instance], status, report)

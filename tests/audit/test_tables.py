@@ -13,6 +13,7 @@ from sqlalchemy import literal_column, text
 
 import store.audit
 from domain.draft import DraftState, message_id
+from domain.instance import workflow_id
 from domain.outcome import Unknown
 from domain.step import FollowUp
 from operating.audit.finding import MOST_KEPT, Finding, Kind, Report
@@ -25,6 +26,7 @@ from tests.counted import assert_counted
 from tests.follow_up.looking import until, until_page
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads, put_draft
+from workflows.follow_up import FollowUpWorkflow
 
 LATER = timedelta(days=1)
 
@@ -193,6 +195,32 @@ async def test_one_enrolled_long_ago_and_never_started_is_found_and_a_new_one_is
     await plant.by_hand("UPDATE instances SET enrolled_at = now() - interval '1 hour' WHERE lead_id = 'left-behind'")
     report = await audited(scene, WORKSPACE)
     assert found(report).keys() == {(Kind.NOT_STARTED, f"{WORKSPACE}:no-reply:left-behind")}
+
+
+async def test_a_workflow_that_goes_on_long_after_its_follow_up_ended_is_found_and_one_that_just_ended_is_not(
+    scene: Scene,
+) -> None:
+    plant, ended = Planted(scene), [f"{WORKSPACE}:no-reply:{lead}" for lead in ("long-ago", "just-now", "unknown")]
+    await plant.over("long-ago", "just-now", "unknown")
+    await plant.draft("unknown", 1, DraftState.UNKNOWN)
+    await plant.by_hand("UPDATE ledger SET at = now() - interval '1 hour' WHERE instance_id NOT LIKE '%just-now'")
+    never = datetime.now(UTC) + LATER
+    for instance in ended:
+        await scene.client.start_workflow(
+            FollowUpWorkflow.run,
+            FollowUp(instance_id=instance, steps=3, first_due_at=never),
+            id=workflow_id(instance),
+            task_queue="nobody",
+        )
+    await until(lambda: _run(scene, set(ended)))
+    report = await audited(scene, WORKSPACE)
+    for instance in ended:
+        await scene.client.get_workflow_handle(workflow_id(instance)).terminate()
+    assert found(report).keys() == {(Kind.STILL_RUNS, ended[0])}
+
+
+async def _run(scene: Scene, instances: set[str]) -> bool:
+    return instances <= {one async for page in running_instances(scene.client, WORKSPACE) for one in page}
 
 
 async def test_a_started_one_that_temporal_does_not_know_is_found(scene: Scene) -> None:

@@ -7,13 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
+from activities.linking import NO_DRAFT_LINKS, NO_LINKS, DraftLinks, Links
 from activities.steps import StepActivities
 from domain.draft import DraftState
 from domain.instance import Reason
-from domain.step import DeliverStep, Held, StepDone, StepResult
+from domain.step import DeliverStep, Held, Paused, StepDone, StepResult
 from providers.scripted import Halt, ScriptedProvider
 from tests.counted import assert_counted
 from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence, open_scene
@@ -35,9 +37,17 @@ def _attempt(*, attempt: int = 1) -> ActivityEnvironment:
     return environment
 
 
-def _activities(scene: Scene, provider: ScriptedProvider) -> StepActivities:
+class _NoEnvelope(Links):
+    async def of_draft(self, connection: AsyncConnection, draft_id: str, sender: str) -> DraftLinks:  # noqa: ARG002
+        return NO_DRAFT_LINKS
+
+    def envelope_sender(self, draft_id: str, sender: str) -> str:
+        raise ValueError(f"{draft_id}: {sender} can't be written down")
+
+
+def _activities(scene: Scene, provider: ScriptedProvider, links: Links = NO_LINKS) -> StepActivities:
     sender = scene.settings().sender_address
-    return StepActivities(scene.engine, provider, sender, SEND_TIMEOUT, "worker-test")
+    return StepActivities(scene.engine, provider, sender, SEND_TIMEOUT, "worker-test", links=links)
 
 
 async def _deliver(scene: Scene, activities: StepActivities, environment: ActivityEnvironment) -> StepResult:
@@ -77,6 +87,16 @@ async def test_an_attempt_after_the_first_never_sends(scene: Scene) -> None:
     answer = await _deliver(scene, activities, _attempt(attempt=2))
     assert isinstance(answer, Held), "nothing was sent: a fresh activity may claim it"
     assert provider.begun == []
+
+
+async def test_a_claim_whose_letter_cannot_be_made_is_unknown_at_once_and_calls_nobody(scene: Scene) -> None:
+    activities = _activities(scene, provider := ScriptedProvider(), _NoEnvelope())
+    environment = ActivityEnvironment(client=scene.client)
+    environment.info = replace(environment.info, workflow_id=scene.handle().id)
+    answer = await _deliver(scene, activities, environment)
+    assert isinstance(answer, Paused)
+    assert (answer.reason, answer.code) == (Reason.SEND_OUTCOME_UNKNOWN, "unforeseen")
+    assert (provider.begun, await scene.states()) == ([], ["unknown"])
 
 
 async def test_a_cancelled_attempt_finishes_its_begun_send(scene: Scene) -> None:

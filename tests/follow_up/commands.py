@@ -16,7 +16,7 @@ from temporalio.client import Client
 
 from tests.follow_up.looking import Handle, events, until
 
-# Before anything was done, when the first step was answered, and the last one.
+# Before anything was done, when an activity was answered, and the last one.
 FIRST, MIDDLE, LAST = "first", "middle", "last"
 _EVERYTHING_SAID = [
     ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
@@ -24,12 +24,12 @@ _EVERYTHING_SAID = [
 ]
 
 
-async def reset(client: Client, handle: Handle, to: str, *, repeat_what_was_said: bool = True) -> None:
-    """Begin a new run of a workflow from one of its workflow tasks."""
+async def reset(client: Client, handle: Handle, to: str, *, repeat_what_was_said: bool = True, answer: int = 0) -> None:
+    """Begin a new run of a workflow from one of its workflow tasks; the middle is when this answer came."""
     history = await events(handle)
     tasks = [one.event_id for one in history if one.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED]
     answered = [one.event_id for one in history if one.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED]
-    middle = next(task for task in tasks if task > answered[0]) if answered else tasks[0]
+    middle = next(task for task in tasks if task > answered[answer]) if answered else tasks[0]
     await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
             namespace=client.namespace,

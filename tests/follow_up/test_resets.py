@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.command import Resume
-from domain.outcome import Fault, Refused, Unknown
+from domain.outcome import Fault, Refused, Sent, Unknown
 from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.commands import FIRST, LAST, MIDDLE, reset
 from tests.follow_up.looking import page, refusal, stumbles, until, until_instant, until_page
@@ -23,12 +23,6 @@ def _ids(provider: ScriptedProvider) -> list[str]:
     return [letter.draft_id[-7:] for letter in provider.sent]
 
 
-async def _resume_once_more(scene: Scene) -> None:
-    """Say again what a run was not told that begins with the answer that paused it."""
-    await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
-    await scene.handle().execute_update("resume")
-
-
 @_POINTS
 @_REPEAT
 async def test_a_completed_follow_up_that_is_reset_completes_again_and_sends_nothing(
@@ -42,8 +36,6 @@ async def test_a_completed_follow_up_that_is_reset_completes_again_and_sends_not
         await scene.handle().result()
         before = await scene.ledger()
         await reset(scene.client, scene.handle(), to, repeat_what_was_said=repeat)
-        if (to, repeat) == (MIDDLE, False):
-            await _resume_once_more(scene)
         ending = await scene.handle().result()
     assert (ending.status, await scene.status()) == ("completed", ("completed", "none"))
     assert _ids(provider) == ["1/email", "2/email", "3/email"]
@@ -63,8 +55,6 @@ async def test_a_waiting_follow_up_that_is_reset_waits_for_the_same_instant(
         await scene.handle().signal("resume", "sent")
         before = await until_page(scene.handle(), "| 2 | due")
         await reset(scene.client, scene.handle(), to, repeat_what_was_said=repeat)
-        if (to, repeat) == (MIDDLE, False):
-            await _resume_once_more(scene)
         await until_page(scene.handle(), before.splitlines()[-1])
         assert await scene.status() == ("active", "none")
     assert (_ids(provider), await scene.states()) == (["1/email"], ["sent"])
@@ -84,6 +74,48 @@ async def test_a_paused_follow_up_that_is_reset_is_paused_again_and_can_be_resum
         await scene.handle().execute_update("resume", "sent")
         await scene.handle().result()
     assert (_ids(provider), await scene.states()) == (["1/email", "2/email", "3/email"], ["sent"] * 3)
+
+
+@_POINTS
+@_REPEAT
+async def test_a_follow_up_that_was_completed_by_a_skip_is_reset_and_completes_again(
+    scene: Scene, to: str, repeat: bool
+) -> None:
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_LATER), a_lead())
+        await scene.handle().execute_update("pause")
+        await scene.handle().execute_update("resume", "skip")
+        await scene.handle().result()
+        await reset(scene.client, scene.handle(), to, repeat_what_was_said=repeat)
+        ending = await scene.handle().result()
+    assert (ending.status, await scene.status(), await scene.states()) == ("completed", ("completed", "none"), [])
+
+
+async def test_a_reset_to_a_second_pause_that_is_over_goes_on_by_itself(scene: Scene) -> None:
+    provider = ScriptedProvider(lambda letter: Unknown(code="cut") if "/1/" in letter.draft_id else Sent(code="ok"))
+    async with scene.worker(provider, send_timeout=_SOON):
+        await scene.enroll(a_sequence(), a_lead())
+        await _until_overdue(scene, generation=1)
+        await scene.handle().execute_update("resume", "not_sent")
+        await _until_overdue(scene, generation=2)
+        await scene.handle().execute_update("resume", "sent")
+        await scene.handle().result()
+        await reset(scene.client, scene.handle(), MIDDLE, repeat_what_was_said=False, answer=2)
+        ending = await scene.handle().result()
+    assert (ending.status, await stumbles(scene.handle())) == ("completed", 0)
+    assert _ids(provider) == ["1/email", "1/email", "2/email", "3/email"]
+
+
+async def test_a_run_that_begins_with_a_pause_finds_out_what_became_of_a_send_of_the_run_before(scene: Scene) -> None:
+    halt = Halt.new()
+    provider = ScriptedProvider(after=halt)
+    async with scene.worker(provider, send_timeout=_SOON):
+        await scene.enroll(a_sequence(), a_lead())
+        await halt.reached.wait()
+        await scene.handle().signal("pause")
+        await reset(scene.client, scene.handle(), FIRST)
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+        halt.go.set()
 
 
 async def test_a_stopped_follow_up_that_is_reset_sends_nothing_more(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from domain.sequence import Sequence
 from domain.step import FollowUp
 from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.breakage import find, lose
-from tests.follow_up.commands import FIRST, reset
+from tests.follow_up.commands import FIRST, MIDDLE, reset
 from tests.follow_up.looking import count, refusal, until, until_instant, until_page
 from tests.scene import Scene, a_lead, a_sequence
 
@@ -223,6 +223,20 @@ async def reset_behind_what_was_said(scene: Scene) -> None:
         await scene.handle().result()
 
 
+async def reset_to_a_second_pause_that_is_over(scene: Scene) -> None:
+    outcomes = iter([Unknown(code="cut")] * 2)
+    async with scene.worker(ScriptedProvider(lambda _: next(outcomes, Sent(code="taken"))), send_timeout=_SOON):
+        await scene.enroll(a_sequence(), a_lead())
+        for generation, word in ((1, "not_sent"), (2, "sent")):
+            await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+            overdue = await scene.rows("SELECT overdue_at FROM drafts WHERE generation = :number", number=generation)
+            await until_instant(overdue[0].overdue_at)
+            await scene.handle().execute_update("resume", word)
+        await scene.handle().result()
+        await reset(scene.client, scene.handle(), MIDDLE, repeat_what_was_said=False, answer=2)
+        await scene.handle().result()
+
+
 async def stopped_while_another_run_sends(scene: Scene) -> None:
     halt = Halt.new()
     async with scene.worker(ScriptedProvider(after=halt)):
@@ -351,6 +365,7 @@ STORIES: dict[str, Callable[[Scene], Awaitable[None]]] = {
         told_what_is_not_so,
         verdicts_where_none_is_awaited,
         reset_behind_what_was_said,
+        reset_to_a_second_pause_that_is_over,
         stopped_while_another_run_sends,
         reset_while_sending,
         spoken_to_unclearly,

@@ -38,12 +38,12 @@ async def _a_timer_more(self: FollowUpWorkflow) -> None:
 
 
 async def _an_activity_more(self: FollowUpWorkflow) -> None:
-    await self._settle(None)
+    await self._asking.settle(None)
     await _DELIVER(self)
 
 
 async def _another_activity(self: FollowUpWorkflow) -> None:
-    self._apply(await self._settle(None))
+    self._apply(await self._asking.settle(None))
 
 
 @pytest.mark.parametrize("changed", [_a_timer_more, _an_activity_more, _another_activity])
