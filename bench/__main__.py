@@ -2,7 +2,7 @@
 
 steps     steps per second, the worker's processor time, Temporal's actions, PostgreSQL's transactions
 idle      from due to accepted, 60 follow-ups falling due one every half second
-busy      from due to accepted, at nine tenths of what `steps` measured (which is measured first)
+busy      from due to accepted, at nine tenths of the capacity (which is measured first)
 doors     enrolments by the starter, enrolments and stops by signed events over HTTP
 cold      from a worker's start until it polls, and until its first letter is accepted
 tables    time and pages of a claim and its record, in small tables and in large ones (--drafts)
@@ -33,14 +33,14 @@ async def _measure(console: Console, given: argparse.Namespace) -> None:
 
 
 async def _on(console: Console, ground: Ground, given: argparse.Namespace) -> None:
-    what, speed = given.what, 0.0
-    if "steps" in what or "busy" in what:
-        job = {"follow_ups": given.leads, "steps": given.steps, "pairs": given.pairs}
-        speed = await steps.measure(console, ground, **job)
+    what = given.what
+    if "steps" in what:
+        await steps.measure(console, ground, follow_ups=given.leads, steps=given.steps, pairs=given.pairs)
     if "idle" in what:
         await due.measure(console, ground, pace=due.IDLE, title="at idle")
     if "busy" in what:
-        await due.measure(console, ground, pace=due.busy(speed, given.seconds), title="at nine tenths")
+        pace = await due.find_busy(console, ground, follow_ups=given.leads, seconds=given.seconds)
+        await due.measure(console, ground, pace=pace, title="at nine tenths")
     if "doors" in what:
         await doors.measure(console, ground, count=given.events, rounds=given.pairs)
     if "cold" in what:

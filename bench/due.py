@@ -1,4 +1,4 @@
-"""The time from due to accepted: at idle, and at nine tenths of the steps per second that were measured before."""
+"""The time from due to accepted: at idle, and at nine tenths of the capacity that the slower side has for the same job."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -29,9 +29,20 @@ class Pace(NamedTuple):
 IDLE = Pace(60, timedelta(seconds=0.5))
 
 
-def busy(steps_per_second: float, seconds: float) -> Pace:
-    """Nine tenths of a capacity, for so long."""
-    rate = 0.9 * steps_per_second
+async def find_busy(console: Console, ground: Ground, *, follow_ups: int, seconds: float) -> Pace:
+    """Let so many fall due at once on each side; returns nine tenths of what the slower one does, for so long."""
+    capacities = []
+    for open_side in SIDES:
+        async with open_side(ground) as side:
+            late = await lateness(side, Pace(follow_ups, timedelta(0)))
+            capacities.append(follow_ups / max(late) * 1000)
+            console.print(f"capacity: {side.name}, {capacities[-1]:.1f} follow-ups of one step a second, {load()}")
+    return busy(min(capacities), seconds)
+
+
+def busy(capacity: float, seconds: float) -> Pace:
+    """Nine tenths of a capacity a second, for so long."""
+    rate = 0.9 * capacity
     return Pace(int(rate * seconds), timedelta(seconds=1 / rate))
 
 

@@ -1,6 +1,5 @@
 """Steps per second: follow-ups that are due at once, three steps a second apart; ours and the bare workflow in turn."""
 
-import statistics
 from collections import Counter
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -34,8 +33,8 @@ class Run(NamedTuple):
     duplicates: int
 
 
-async def measure(console: Console, ground: Ground, *, follow_ups: int, steps: int, pairs: int) -> float:
-    """Run the job on each side in turn, print it, and return our steps per second."""
+async def measure(console: Console, ground: Ground, *, follow_ups: int, steps: int, pairs: int) -> None:
+    """Run the job on each side in turn, and print it."""
     theirs, mine = [], []
     for number in range(pairs):
         console.print(f"steps per second: pair {number + 1} of {pairs}, {load()}")
@@ -44,7 +43,6 @@ async def measure(console: Console, ground: Ground, *, follow_ups: int, steps: i
         async with ours(ground) as side:
             mine.append(await run_job(side, follow_ups, steps))
     _print(console, theirs, mine)
-    return statistics.median(run.steps_per_second for run in mine)
 
 
 async def run_job(side: Side, follow_ups: int, steps: int) -> Run:

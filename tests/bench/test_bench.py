@@ -48,7 +48,7 @@ async def test_a_third_step_all_over_the_filled_tables_is_claimed_and_recorded(s
 
 
 def test_nine_tenths_of_a_capacity_are_spread_evenly() -> None:
-    pace = busy(steps_per_second=20, seconds=60)
+    pace = busy(capacity=20, seconds=60)
     instants = pace.instants()
     assert len(instants) == 18 * 60
     assert timedelta(seconds=59) < instants[-1] - instants[0] < timedelta(seconds=60)
