@@ -1,4 +1,4 @@
-"""The time from due to accepted: at idle, and at nine tenths of the capacity that the slower side has for the same job."""
+"""The time from due to accepted: at idle, and at nine tenths of what the slower side can do of the same job."""
 
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
