@@ -21,6 +21,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.discreet import DiscreetInterceptor
 from activities.linking import Links
 from activities.steps import StepActivities
+from activities.terms import Terms
 from connect import UnreachableError, leave, open_temporal
 from providers.choose import open_provider
 from providers.provider import Provider
@@ -41,15 +42,9 @@ _RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_
 def make_worker(client: Client, engine: AsyncEngine, provider: Provider, settings: Settings) -> Worker:
     """Build the worker of this process."""
     identity = f"worker-{os.getpid()}@{socket.gethostname()}"
-    steps = StepActivities(
-        engine,
-        provider,
-        settings.sender_address,
-        settings.send_timeout,
-        identity,
-        settings.limits,
-        Links(settings.public_url, plus_addresses=settings.plus_addresses),
-    )
+    links = Links(settings.public_url, plus_addresses=settings.plus_addresses)
+    terms = Terms(settings.sender_address, settings.limits, links)
+    steps = StepActivities(engine, provider, terms, settings.send_timeout, identity)
     return Worker(
         client,
         task_queue=settings.task_queue,

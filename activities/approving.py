@@ -14,7 +14,8 @@ from domain.instance import FINAL, InstanceStatus, Reason
 from domain.sequence import Step
 from domain.step import Awaiting, DecisionRefused, Paused, Ready, Recorded, Settled, SettleStep
 from domain.task import REMIND_AFTER, TaskKind
-from store.drafts import StepFacts, StoredDraft, record_state
+from store.drafts import StoredDraft, record_state
+from store.facts import StepFacts
 from store.instances import set_status
 from store.ledger import add_note, was_noted
 from store.tasks import close_tasks, open_task

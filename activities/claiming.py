@@ -1,7 +1,6 @@
 """The first movement of a step: make sure its draft exists, and claim it if nothing forbids it now."""
 
 from datetime import datetime, timedelta
-from email.headerregistry import Address
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -13,20 +12,20 @@ from activities.calendar import is_holiday
 from activities.drafting import make_draft, make_manual_draft, parse_sequence, sender_of_thread
 from activities.evidence import contradicted
 from activities.limiting import Turn, await_turn, count_turn
-from activities.linking import NO_LINKS, Links
 from activities.recording import At, hold, pause, standing, stop
 from activities.restored import is_behind, pause_behind
 from activities.settling import settle_sending
+from activities.terms import Terms
 from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import FINAL, InstanceStatus, Reason
-from domain.limits import NO_LIMITS, Limits
 from domain.permission import Circumstances, forbidden
 from domain.schedule import next_permitted
 from domain.sequence import REPLY, Window
 from domain.step import DeliverStep, Held, Paused, Recorded, Stopped
 from mail.message import MessageError
 from mail.template import TemplateError
-from store.drafts import Claim, StepFacts, StoredDraft, claim_draft, insert_draft, lock_step
+from store.drafts import Claim, StoredDraft, claim_draft, insert_draft
+from store.facts import StepFacts, lock_step
 from store.leads import LockedLead, lock_lead
 
 # Connecting, TLS, AUTH, MAIL, RCPT and DATA take seconds; a claim that needs a minute has lost its process meanwhile.
@@ -36,12 +35,7 @@ _BUSY = timedelta(seconds=15)
 
 
 async def claim_step(
-    connection: AsyncConnection,
-    call: DeliverStep,
-    claim: Claim,
-    sender: Address,
-    limits: Limits = NO_LIMITS,
-    links: Links = NO_LINKS,
+    connection: AsyncConnection, call: DeliverStep, claim: Claim, terms: Terms
 ) -> StoredDraft | Recorded:
     """Return the draft when it is ours to send now, else what is true of the step or what forbids it.
 
@@ -55,16 +49,16 @@ async def claim_step(
     draft = facts.draft
     if (already := await _already(at, facts, claim)) is not None:
         return already
-    sender = await sender_of_thread(connection, locked, facts, sender)
+    terms = terms._replace(sender=await sender_of_thread(connection, locked, facts, terms.sender))
     true = _circumstances(call, locked, facts)
     no = forbidden(true)
     if draft is None and is_for_a_person(at) and (no is None or isinstance(no, Held)):
         # what merely holds a send holds no question: it is asked now, and what is approved waits then
-        return await _ask(at, facts, call, sender, links)
-    no = no or await contradicted(at, draft) or await _await_turn(at, true, sender, limits)
+        return await _ask(at, facts, call, terms)
+    no = no or await contradicted(at, draft) or await _await_turn(at, true, terms)
     if no is not None:
         return await _keep(at, facts, no)
-    return await _claim(at, facts, claim, sender, links)
+    return await _claim(at, facts, claim, terms)
 
 
 async def _already(at: At, facts: StepFacts, claim: Claim) -> StoredDraft | Recorded | None:
@@ -83,23 +77,23 @@ async def _already(at: At, facts: StepFacts, claim: Claim) -> StoredDraft | Reco
     return standing(at, facts) if draft.state is not DraftState.PENDING else None
 
 
-async def _ask(at: At, facts: StepFacts, call: DeliverStep, sender: Address, links: Links) -> Recorded:
-    made = await _make(at, facts, sender, links)
+async def _ask(at: At, facts: StepFacts, call: DeliverStep, terms: Terms) -> Recorded:
+    made = await _make(at, facts, terms)
     return made if isinstance(made, Paused) else await ask_a_person(at, made, call.due_at, facts.now)
 
 
-async def _await_turn(at: At, true: Circumstances, sender: Address, limits: Limits) -> Held | None:
+async def _await_turn(at: At, true: Circumstances, terms: Terms) -> Held | None:
     sequence = parse_sequence(at.locked.definition)
     permitted = partial(_permitted_from, at.locked, sequence.window_of(at.step))
-    turn = Turn(at, sender.addr_spec, true.now, true.expires_at, permitted)
+    turn = Turn(at, terms.sender.addr_spec, true.now, true.expires_at, permitted)
     if sequence.name == REPLY:  # a person's own words wait for nobody's turn
-        await count_turn(turn, limits)
+        await count_turn(turn, terms.limits)
         return None
-    return await await_turn(turn, limits)
+    return await await_turn(turn, terms.limits)
 
 
-async def _claim(at: At, facts: StepFacts, claim: Claim, sender: Address, links: Links) -> StoredDraft | Recorded:
-    draft = facts.draft or await _make(at, facts, sender, links)
+async def _claim(at: At, facts: StepFacts, claim: Claim, terms: Terms) -> StoredDraft | Recorded:
+    draft = facts.draft or await _make(at, facts, terms)
     if isinstance(draft, Paused):
         return draft
     if not await claim_draft(at.connection, draft.id, claim):
@@ -107,9 +101,11 @@ async def _claim(at: At, facts: StepFacts, claim: Claim, sender: Address, links:
     return draft
 
 
-async def _make(at: At, facts: StepFacts, sender: Address, links: Links) -> StoredDraft | Paused:
-    locked, step = at.locked, at.step
-    its_links = await links.of_draft(at.connection, draft_id(DraftKey(locked.instance_id, step)), sender.addr_spec)
+async def _make(at: At, facts: StepFacts, terms: Terms) -> StoredDraft | Paused:
+    locked, step, sender = at.locked, at.step, terms.sender
+    its_links = await terms.links.of_draft(
+        at.connection, draft_id(DraftKey(locked.instance_id, step)), sender.addr_spec
+    )
     try:
         if parse_sequence(locked.definition).step(step).channel is Channel.TASK:
             new = make_manual_draft(locked, step)

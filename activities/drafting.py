@@ -13,7 +13,8 @@ from domain.sequence import Sequence
 from domain.thread import in_order
 from mail.message import Thread, freeze, read_sender
 from mail.template import render_step
-from store.drafts import NewDraft, StepFacts, first_sent
+from store.drafts import NewDraft
+from store.facts import StepFacts, first_sent
 from store.leads import LockedLead
 
 

@@ -15,8 +15,9 @@ from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus, Reason
 from domain.step import Paused
 from domain.task import TaskKind
-from store.drafts import StepFacts, StoredDraft, lock_step
+from store.drafts import StoredDraft
 from store.evidence import Seen, add_evidence, find_evidence
+from store.facts import StepFacts, lock_step
 from store.ledger import add_note
 from store.tasks import open_task
 

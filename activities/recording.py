@@ -13,8 +13,9 @@ from domain.permission import would_send_again
 from domain.schedule import back_off
 from domain.step import Held, Paused, Recorded, RecordOutcome, StepDone, Stopped
 from domain.task import TaskKind
-from store.drafts import StepFacts, StoredDraft, lock_step, record_state, stop_pending
+from store.drafts import StoredDraft, record_state, stop_pending
 from store.evidence import Seen, find_evidence
+from store.facts import StepFacts, lock_step
 from store.instances import advance, set_status
 from store.leads import LockedLead
 from store.ledger import add_note

@@ -10,7 +10,8 @@ from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import FINAL, InstanceStatus, Reason
 from domain.step import DecisionRefused, Paused, Ready, Settled, SettleStep
-from store.drafts import StepFacts, StoredDraft, read_facts, record_state
+from store.drafts import StoredDraft, record_state
+from store.facts import StepFacts, read_facts
 from store.instances import advance, set_status
 from store.tasks import close_tasks
 

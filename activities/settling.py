@@ -23,7 +23,8 @@ from domain.step import (
     StepDone,
     Stopped,
 )
-from store.drafts import StepFacts, StoredDraft, lock_step, read_facts, record_state
+from store.drafts import StoredDraft, record_state
+from store.facts import StepFacts, lock_step, read_facts
 from store.instances import set_status
 from store.tasks import close_tasks
 

@@ -5,7 +5,6 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from email.headerregistry import Address
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -14,13 +13,12 @@ from temporalio import activity
 
 from activities.claiming import LEASE, claim_step, hold_for_thread, thread_was_busy
 from activities.discreet import log_place
-from activities.linking import NO_LINKS, Links
 from activities.recording import record
 from activities.settling import FRESH, pause_for, settle
 from activities.signals import signal_pause, signal_resume
+from activities.terms import Terms
 from activities.uninterrupted import uninterrupted
 from domain.instance import Reason
-from domain.limits import NO_LIMITS, Limits
 from domain.outcome import Outcome, Unknown, without_reply
 from domain.step import (
     DecisionRefused,
@@ -53,19 +51,15 @@ class StepActivities:
         self,
         engine: AsyncEngine,
         provider: Provider,
-        sender: Address,
+        terms: Terms,
         send_timeout: timedelta,
         identity: str,
-        limits: Limits = NO_LIMITS,
-        links: Links = NO_LINKS,
     ) -> None:
         self._engine = engine
         self._provider = provider
-        self._sender = sender
+        self._terms = terms
         self._send_timeout = send_timeout
         self._identity = identity
-        self._limits = limits
-        self._links = links
 
     @activity.defn
     async def deliver_step(self, call: DeliverStep) -> StepResult:
@@ -123,9 +117,7 @@ class StepActivities:
 
     async def _claim(self, call: DeliverStep, claim: Claim) -> StoredDraft | Recorded:
         try:
-            return await self._while_up(
-                lambda connection: claim_step(connection, call, claim, self._sender, self._limits, self._links)
-            )
+            return await self._while_up(lambda connection: claim_step(connection, call, claim, self._terms))
         except IntegrityError as error:
             if not thread_was_busy(error):
                 raise
@@ -140,7 +132,7 @@ class StepActivities:
             return _uptime() - begun < claim.lease.total_seconds()
 
         try:
-            bounces_to = self._links.envelope_sender(draft.id, draft.sender)
+            bounces_to = self._terms.links.envelope_sender(draft.id, draft.sender)
             letter = Letter(draft.id, bounces_to, draft.recipient, draft.content)
             outcome = await self._provider.send(letter, may_cross)
         except Exception as error:

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from activities.claiming import LEASE, claim_step
 from activities.recording import record
+from activities.terms import Terms
 from bench.figures import load, quantile, show
 from bench.filling import fill, instance
 from devstack.ports import free_ports
@@ -61,7 +62,7 @@ class Database:
         claim = Claim(uuid.uuid4(), "run", "bench", LEASE, timedelta(minutes=10))
         begun = time.perf_counter()
         async with self._engine.begin() as connection:
-            draft = await claim_step(connection, call, claim, _SENDER)
+            draft = await claim_step(connection, call, claim, Terms(_SENDER))
         claimed = time.perf_counter()
         assert isinstance(draft, StoredDraft), draft  # noqa: S101  # nothing forbids it
         told = RecordOutcome(

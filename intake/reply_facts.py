@@ -12,7 +12,8 @@ from domain.instance import InstanceKey, InstanceStatus, Reason, instance_id, in
 from domain.sequence import LONGEST_BODY, REPLY, EnrolRule, Sequence, Step
 from domain.thread import Origin
 from intake.enrolment import enrolment_problem
-from store.drafts import find_thread, read_facts, stop_pending
+from store.drafts import stop_pending
+from store.facts import find_thread, read_facts
 from store.instances import Enrolment, enroll, set_status
 from store.leads import lock_lead
 from store.replies import find_conversation, find_said, find_subject

@@ -13,7 +13,7 @@ from domain.instance import InstanceStatus, Reason
 from domain.lead import Lead
 from domain.sequence import StopKind
 from domain.thread import Origin
-from store.drafts import find_thread
+from store.facts import find_thread
 from store.instances import Enrolled, Enrolment, enroll, find_enrolled, find_others, set_status
 from store.leads import save_leads
 from store.locks import lock_leads

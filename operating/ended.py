@@ -19,7 +19,7 @@ from domain.task import TaskKind
 from operating.audit.running import not_running
 from operating.reach import Reached
 from operating.todo import Todo
-from store.drafts import lock_step
+from store.facts import lock_step
 from store.leads import lock_lead
 
 _HOW = {

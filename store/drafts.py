@@ -1,38 +1,25 @@
 """Drafts: the claim and everything else that may happen to one. Every function wants the lead's lock held."""
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Interval,
-    Select,
-    Text,
     Update,
     bindparam,
     delete,
     func,
-    literal_column,
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import Channel, DraftKey, DraftState, draft_id
-from domain.instance import InstanceStatus, Reason
-from store.leads import LockedLead, lock_lead
-from store.suppressions import covering, in_force
-from store.tables import Draft, Instance, SenderSlot
+from store.leads import LockedLead
+from store.tables import Draft, SenderSlot
 from store.tasks import close_waiting
-
-# Written out in the statement: a plan kept for all values of a parameter could not use the indexes of these states.
-_SENT: ColumnElement[str] = literal_column(f"'{DraftState.SENT}'")
-_IN_FLIGHT: list[ColumnElement[str]] = [
-    literal_column(f"'{state}'") for state in (DraftState.SENDING, DraftState.UNKNOWN)
-]
 
 
 class StoredDraft(NamedTuple):
@@ -60,135 +47,6 @@ class StoredDraft(NamedTuple):
         """Whether a person has to approve it, or to do it."""
         undone = self.channel is Channel.TASK and self.state is DraftState.PENDING
         return undone or self.state is DraftState.AWAITING_APPROVAL
-
-
-class StepFacts(NamedTuple):
-    """What is true of one step of an instance, read after the lead's lock was granted."""
-
-    status: InstanceStatus
-    reason: Reason
-    current_step: int
-    until: datetime | None
-    suppressed: bool
-    draft: StoredDraft | None
-    busy_since: datetime | None  # when another draft of the thread was claimed that is in flight or unknown
-    last_sent_at: datetime | None  # in the thread, whoever sent
-    references: tuple[str, ...]  # Message-IDs sent in the thread, oldest first
-    thread_sender: str | None  # the address that first sent in the thread
-    now: datetime
-    version: str = ""  # of the sequence
-    own_subject: str | None = None  # of the first message this instance sent
-
-
-def _facts() -> Select[Any]:
-    wanted, other = Draft.__table__.alias("wanted"), Draft.__table__.alias("other")
-    of_thread = other.c.thread_id == bindparam("thread_id")
-    another = (other.c.instance_id != bindparam("instance_id")) | (other.c.step != bindparam("step"))
-    busy = select(other).where(of_thread, other.c.state.in_(_IN_FLIGHT), another)
-    sent = select(other).where(of_thread, other.c.state == _SENT)
-    references = func.array_agg(aggregate_order_by(other.c.message_id, other.c.sent_at, other.c.step))
-    own = select(other.c.subject).where(other.c.instance_id == bindparam("instance_id"), other.c.state == _SENT)
-    first_sender = sent.with_only_columns(other.c.sender).order_by(other.c.sent_at).limit(1)
-    # the lead's address may have changed since the draft was frozen: neither may be suppressed
-    recipient = func.lower(wanted.c.recipient)
-    domain = literal_column("'@'").concat(func.split_part(recipient, "@", 2))
-    entries = [bindparam(name, type_=Text) for name in ("address", "domain", "forgotten")]
-    suppressed = in_force(bindparam("workspace"), [*entries, recipient, domain])
-    return (
-        select(
-            Instance.status,
-            Instance.reason,
-            Instance.step,
-            Instance.until,
-            Instance.version,
-            suppressed.label("suppressed"),
-            busy.with_only_columns(func.min(other.c.claimed_at)).scalar_subquery().label("busy_since"),
-            sent.with_only_columns(func.max(other.c.sent_at)).scalar_subquery().label("last_sent_at"),
-            sent.with_only_columns(references).scalar_subquery().label("references"),
-            first_sender.scalar_subquery().label("thread_sender"),
-            own.order_by(other.c.step).limit(1).scalar_subquery().label("own_subject"),
-            func.clock_timestamp().label("now"),
-            *(wanted.c[name].label(f"draft_{name}") for name in StoredDraft._fields),
-        )
-        # by its step, whatever its channel: a step has one draft
-        .outerjoin_from(Instance, wanted, (wanted.c.instance_id == Instance.id) & (wanted.c.step == bindparam("step")))
-        .where(Instance.id == bindparam("instance_id"))
-    )
-
-
-_FACTS = _facts()
-
-
-async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int) -> StepFacts:
-    """Read what is true of a step now."""
-    values = {
-        "instance_id": locked.instance_id,
-        "thread_id": locked.thread_id,
-        "step": step,
-        "workspace": locked.workspace,
-        **dict(zip(("address", "domain", "forgotten"), covering(locked.workspace, locked.lead.email), strict=True)),
-    }
-    row = (await connection.execute(_FACTS, values)).mappings().one()
-    stored = {name: row[f"draft_{name}"] for name in StoredDraft._fields}
-    return StepFacts(
-        status=InstanceStatus(row["status"]),
-        reason=Reason(row["reason"]),
-        current_step=row["step"],
-        until=row["until"],
-        suppressed=row["suppressed"],
-        draft=_stored(stored) if stored["id"] else None,
-        busy_since=row["busy_since"],
-        last_sent_at=row["last_sent_at"],
-        references=tuple(row["references"] or ()),
-        thread_sender=row["thread_sender"],
-        now=row["now"],
-        version=row["version"],
-        own_subject=row["own_subject"],
-    )
-
-
-def _stored(row: dict[str, Any]) -> StoredDraft:
-    return StoredDraft(**row)._replace(state=DraftState(row["state"]), channel=Channel(row["channel"]))
-
-
-async def lock_step(connection: AsyncConnection, instance_id: str, step: int) -> tuple[LockedLead, StepFacts] | None:
-    """Lock the lead of an instance, and read what is true of a step; None when there is no such instance.
-
-    While the lock was waited for, an upgrade may have moved the instance to another version of its sequence, and what
-    was read with the lock is of the version before.
-    """
-    locked = await lock_lead(connection, instance_id)
-    if locked is None:
-        return None
-    facts = await read_facts(connection, locked, step)
-    if facts.version != locked.version:
-        locked = await lock_lead(connection, instance_id)
-    return None if locked is None else (locked, facts)
-
-
-_FIRST_SENT = (
-    select(Draft.content)
-    .where(Draft.thread_id == bindparam("thread_id"), Draft.state == _SENT)
-    .order_by(Draft.sent_at)
-    .limit(1)
-)
-
-
-async def first_sent(connection: AsyncConnection, thread_id: str) -> bytes:
-    """Read the first message that was sent in a thread. Raises NoResultFound where there is none."""
-    return bytes((await connection.execute(_FIRST_SENT, {"thread_id": thread_id})).scalar_one())
-
-
-async def find_thread(connection: AsyncConnection, workspace: str, message_ids: Sequence[str]) -> str | None:
-    """Find the thread of a workspace in which one of these messages was ours; None when none was."""
-    hashes = [message_id.partition("@")[0] for message_id in message_ids]
-    statement = (
-        select(Draft.thread_id)
-        .join(Instance, Instance.id == Draft.instance_id)
-        .where(func.split_part(Draft.message_id, literal_column("'@'"), literal_column("1")).in_(hashes))
-        .where(Instance.workspace == workspace)
-    )
-    return (await connection.execute(statement.order_by(Draft.created_at).limit(1))).scalar()
 
 
 class NewDraft(NamedTuple):

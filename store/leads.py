@@ -16,7 +16,7 @@ from store.tables import Instance, Lead, SequenceVersion
 class LockedLead(NamedTuple):
     """A lead whose row is locked until the transaction ends, and one of its instances.
 
-    `definition`, `version` and `steps` change when the instance is upgraded: see `store.drafts.lock_step`.
+    `definition`, `version` and `steps` change when the instance is upgraded: see `store.facts.lock_step`.
     """
 
     workspace: str

@@ -16,6 +16,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.claiming import claim_step
 from activities.settling import settle
 from activities.steps import StepActivities
+from activities.terms import Terms
 from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import Reason
@@ -44,13 +45,13 @@ def _call(instance: str, step: int = 1) -> DeliverStep:
 
 
 def _activities(engine: AsyncEngine, provider: ScriptedProvider) -> StepActivities:
-    return StepActivities(engine, provider, SENDER, timedelta(seconds=600), "worker")
+    return StepActivities(engine, provider, Terms(SENDER), timedelta(seconds=600), "worker")
 
 
 async def _claim(engine: AsyncEngine, instance: str, step: int = 1) -> object:
     claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
     async with engine.begin() as connection:
-        return await claim_step(connection, _call(instance, step), claim, SENDER)
+        return await claim_step(connection, _call(instance, step), claim, Terms(SENDER))
 
 
 async def _stop(engine: AsyncEngine, instance: str) -> object:
@@ -165,7 +166,7 @@ async def test_i5_a_thread_found_busy_by_the_index_alone_holds_the_step(engine: 
     activities = _activities(engine, provider)
     claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
     async with engine.begin() as connection:
-        assert isinstance(await claim_step(connection, _call(first), claim, SENDER), StoredDraft)
+        assert isinstance(await claim_step(connection, _call(first), claim, Terms(SENDER)), StoredDraft)
         late = asyncio.create_task(ActivityEnvironment().run(activities.deliver_step, _call(second)))
         await _until_somebody_waits(engine)
     answer = await late

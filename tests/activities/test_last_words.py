@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.claiming import claim_step
 from activities.recording import record
 from activities.settling import settle
+from activities.terms import Terms
 from domain.command import Decision
 from domain.instance import Reason
 from domain.outcome import Fault, Refused, Sent
@@ -26,7 +27,7 @@ async def _claimed(engine: AsyncEngine, instance: str) -> StoredDraft:
     claim = Claim(uuid.uuid4(), _RUN, "worker", timedelta(minutes=1), timedelta(minutes=10))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with engine.begin() as connection:
-        draft = await claim_step(connection, call, claim, _SENDER)
+        draft = await claim_step(connection, call, claim, Terms(_SENDER))
         assert isinstance(draft, StoredDraft)
         await connection.execute(text("UPDATE drafts SET claimed_at = claimed_at - interval '1 minute'"))
     return draft._replace(claim_token=claim.token)

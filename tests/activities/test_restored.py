@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.claiming import claim_step
+from activities.terms import Terms
 from domain.instance import Reason
 from domain.step import DeliverStep, Paused, Recorded
 from store.counting import StepKind, count_steps_of, find_unaccounted, find_untold
@@ -22,7 +23,7 @@ async def _claim(engine: AsyncEngine, instance: str, step: int) -> StoredDraft |
     claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=1))
     async with engine.begin() as connection:
         call = DeliverStep(instance_id=instance, step=step, due_at=datetime.now(UTC))
-        return await claim_step(connection, call, claim, _SENDER)
+        return await claim_step(connection, call, claim, Terms(_SENDER))
 
 
 @pytest.mark.parametrize(

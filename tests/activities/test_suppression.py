@@ -9,6 +9,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.linking import Links
 from activities.steps import StepActivities
+from activities.terms import Terms
 from domain.instance import Reason
 from domain.step import DeliverStep, StepDone, StepResult, Stopped
 from intake.lead_fields import make_lead
@@ -25,7 +26,7 @@ _IDN = {"lead_id": "lead-1", "email": "Grace@Bücher.Example"}
 async def _deliver(engine: AsyncEngine, instance: str, provider: ScriptedProvider) -> StepResult:
     sender = Address("Ada", addr_spec="ada@example.test")
     links = Links("https://follow-ups.example.test")
-    activities = StepActivities(engine, provider, sender, timedelta(seconds=600), "worker", links=links)
+    activities = StepActivities(engine, provider, Terms(sender, links=links), timedelta(seconds=600), "worker")
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     result: StepResult = await ActivityEnvironment().run(activities.deliver_step, call)
     return result

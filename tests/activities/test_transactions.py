@@ -12,6 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.linking import Links
 from activities.steps import StepActivities
+from activities.terms import Terms
 from domain.draft import DraftState
 from domain.step import DeliverStep, SettleStep, StepDone
 from providers.scripted import ScriptedProvider
@@ -53,7 +54,7 @@ def _counted(engine: AsyncEngine) -> Iterator[Counted]:
 
 
 def _activities(engine: AsyncEngine) -> StepActivities:
-    return StepActivities(engine, ScriptedProvider(), SENDER, timedelta(seconds=600), "worker")
+    return StepActivities(engine, ScriptedProvider(), Terms(SENDER), timedelta(seconds=600), "worker")
 
 
 def _call(instance: str) -> DeliverStep:
@@ -82,7 +83,7 @@ async def test_links_cost_no_transaction_and_one_statement_a_worker(database_url
     instances = await _enrolled(database_url, 3)
     links = Links("https://follow-ups.example.test", plus_addresses=True)
     provider = ScriptedProvider()
-    activities = StepActivities(engine, provider, SENDER, timedelta(seconds=600), "worker", links=links)
+    activities = StepActivities(engine, provider, Terms(SENDER, links=links), timedelta(seconds=600), "worker")
     with _counted(engine) as counted:
         for instance in instances:
             await ActivityEnvironment().run(activities.deliver_step, _call(instance))

@@ -10,6 +10,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.settling import settle
 from activities.steps import StepActivities
+from activities.terms import Terms
 from domain.command import Decision, Verdict
 from domain.sequence import Sequence
 from domain.step import DeliverStep, Settled, SettleStep, StepResult
@@ -37,7 +38,7 @@ class Asking:
 
     def __init__(self, engine: AsyncEngine, provider: ScriptedProvider) -> None:
         self.engine = engine
-        self._activities = StepActivities(engine, provider, SENDER, timedelta(seconds=600), "worker")
+        self._activities = StepActivities(engine, provider, Terms(SENDER), timedelta(seconds=600), "worker")
 
     async def deliver(self, instance: str, step: int = 1, due_at: datetime | None = None) -> StepResult:
         call = DeliverStep(instance_id=instance, step=step, due_at=due_at or datetime.now(UTC))

@@ -13,6 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.linking import NO_DRAFT_LINKS, NO_LINKS, DraftLinks, Links
 from activities.steps import StepActivities
+from activities.terms import Terms
 from domain.draft import DraftState
 from domain.instance import Reason
 from domain.step import DeliverStep, Held, Paused, StepDone, StepResult
@@ -47,7 +48,7 @@ class _NoEnvelope(Links):
 
 def _activities(scene: Scene, provider: ScriptedProvider, links: Links = NO_LINKS) -> StepActivities:
     sender = scene.settings().sender_address
-    return StepActivities(scene.engine, provider, sender, SEND_TIMEOUT, "worker-test", links=links)
+    return StepActivities(scene.engine, provider, Terms(sender, links=links), SEND_TIMEOUT, "worker-test")
 
 
 async def _deliver(scene: Scene, activities: StepActivities, environment: ActivityEnvironment) -> StepResult:

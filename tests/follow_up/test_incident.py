@@ -7,6 +7,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.testing import ActivityEnvironment
 
 from activities.steps import StepActivities
+from activities.terms import Terms
 from domain.outcome import Unknown
 from domain.step import DeliverStep, FollowUp
 from operating.audit.finding import Report
@@ -22,7 +23,7 @@ from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence
 async def _deliver_by_twenty(scene: Scene, provider: ScriptedProvider, step: int) -> None:
     """A cron that overlaps with itself: twenty more deliveries of one step, each as a worker makes it."""
     sender = scene.settings().sender_address
-    activities = StepActivities(scene.engine, provider, sender, SEND_TIMEOUT, "cron")
+    activities = StepActivities(scene.engine, provider, Terms(sender), SEND_TIMEOUT, "cron")
     call = DeliverStep(instance_id=scene.instance(), step=step, due_at=datetime.now(UTC))
     await asyncio.gather(*(ActivityEnvironment().run(activities.deliver_step, call) for _ in range(20)))
 

@@ -16,6 +16,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.settling import settle
 from activities.steps import StepActivities
+from activities.terms import Terms
 from domain.command import Decision
 from domain.instance import Reason
 from domain.sequence import LONGEST_BODY
@@ -53,7 +54,7 @@ class _Hands:
     """Steps delivered one by one, as a worker's activities do, when the test says so."""
 
     def __init__(self, scene: Scene, provider: ScriptedProvider) -> None:
-        self._activities = StepActivities(scene.engine, provider, SENDER, timedelta(seconds=600), "worker")
+        self._activities = StepActivities(scene.engine, provider, Terms(SENDER), timedelta(seconds=600), "worker")
 
     async def deliver(self, instance: str, step: int = 1) -> StepResult:
         call = DeliverStep(instance_id=instance, step=step, due_at=datetime.now(UTC))

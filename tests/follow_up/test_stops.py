@@ -13,6 +13,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 
 from activities.claiming import claim_step
+from activities.terms import Terms
 from domain.command import Pause, Resume
 from domain.instance import Reason
 from domain.outcome import NotSent, Unknown
@@ -120,7 +121,7 @@ async def _claim(scene: Scene, instance: str) -> object:
     claim = Claim(uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with scene.engine.begin() as connection:
-        return await claim_step(connection, call, claim, Address("Ada Lovelace", addr_spec="ada@example.test"))
+        return await claim_step(connection, call, claim, Terms(Address("Ada Lovelace", addr_spec="ada@example.test")))
 
 
 async def _stop(scene: Scene, lead_id: str) -> object:

@@ -16,6 +16,7 @@ from activities.claiming import claim_step
 from activities.evidence import Bearing, Taken, take_evidence
 from activities.recording import record
 from activities.settling import settle
+from activities.terms import Terms
 from domain.command import Decision
 from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus, Reason
@@ -50,7 +51,7 @@ async def _deliver(engine: AsyncEngine, instance: str) -> tuple[Claim, object]:
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
     async with engine.begin() as connection:
-        return claim, await claim_step(connection, call, claim, _SENDER)
+        return claim, await claim_step(connection, call, claim, Terms(_SENDER))
 
 
 async def _record(engine: AsyncEngine, instance: str, claim: Claim, outcome: Outcome) -> object:

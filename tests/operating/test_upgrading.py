@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.claiming import claim_step
 from activities.recording import record
+from activities.terms import Terms
 from domain.outcome import Sent
 from domain.sequence import Sequence, StopKind
 from domain.step import DeliverStep, RecordOutcome, StepDone
@@ -91,7 +92,7 @@ async def _claim(engine: AsyncEngine, instance: str) -> StoredDraft:
     claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with engine.begin() as connection:
-        draft = await claim_step(connection, call, claim, SENDER)
+        draft = await claim_step(connection, call, claim, Terms(SENDER))
     assert isinstance(draft, StoredDraft)
     return draft._replace(claim_token=claim.token)
 
@@ -143,7 +144,7 @@ async def test_what_is_claimed_while_its_lock_is_waited_for_keeps_its_version(en
     done, claim = Outlook(), Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
     async with engine.begin() as connection:
         call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
-        assert isinstance(await claim_step(connection, call, claim, SENDER), StoredDraft)
+        assert isinstance(await claim_step(connection, call, claim, Terms(SENDER)), StoredDraft)
         moving = asyncio.create_task(upgrade.move(upgrade.last, done, lambda _: None))
         await _until_somebody_waits(engine)
     await moving

@@ -20,6 +20,7 @@ CALLS: dict[str, Callable[[AsyncConnection], Awaitable[object]]] = {
     "audit.read_sent of a later page": lambda connection: audit.read_sent(connection, "w", _SENT),
     "audit.read_definition": lambda connection: audit.read_definition(connection, "w", "s", "001"),
     "audit.find_stuck": lambda connection: audit.find_stuck(connection, "w"),
+    "audit.find_ended": lambda connection: audit.find_ended(connection, _IDS, NOW),
     "audit.find_doubled_tasks": lambda connection: audit.find_doubled_tasks(connection, _IDS),
     "audit.find_messages": lambda connection: audit.find_messages(connection, "w", ["<" + "0" * 40]),
     "counting.count_steps": lambda connection: counting.count_steps(connection, "w"),

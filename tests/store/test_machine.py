@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from activities.claiming import claim_step
 from activities.recording import record
 from activities.settling import pause_for, settle
+from activities.terms import Terms
 from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
@@ -98,7 +99,7 @@ class Game:
         claim = Claim(uuid.uuid4(), run, f"worker-{run}", timedelta(minutes=1), timedelta(minutes=10))
         call = DeliverStep(instance_id=self.instance, step=step, due_at=datetime.now(UTC))
         async with self.doing() as connection:
-            result = await claim_step(connection, call, claim, SENDER)
+            result = await claim_step(connection, call, claim, Terms(SENDER))
             if isinstance(result, StoredDraft):
                 await connection.execute(
                     text("UPDATE drafts SET claimed_at = :far, overdue_at = :far WHERE claim_token = :token"),

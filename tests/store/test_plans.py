@@ -26,6 +26,7 @@ from store import (
     drafts,
     events,
     evidence,
+    facts,
     instances,
     leads,
     ledger,
@@ -83,15 +84,15 @@ async def _move(connection: AsyncConnection) -> None:
 
 
 async def _record(connection: AsyncConnection) -> None:
-    facts = await drafts.read_facts(connection, _locked(), 1)
-    assert facts.draft is not None
-    await drafts.record_state(connection, facts.draft, DraftState.SENT, by="test", why="test", code="", reply="")
+    true = await facts.read_facts(connection, _locked(), 1)
+    assert true.draft is not None
+    await drafts.record_state(connection, true.draft, DraftState.SENT, by="test", why="test", code="", reply="")
 
 
 _GONE = ["00001@gone.test", "new@gone.test"]
 # How each query is called; one that is public and not here fails the test below.
 CALLS: dict[str, Call] = {
-    "drafts.read_facts": lambda connection: drafts.read_facts(connection, _locked(), 1),
+    "facts.read_facts": lambda connection: facts.read_facts(connection, _locked(), 1),
     "drafts.insert_draft": _new_draft,
     "drafts.claim_draft": lambda connection: drafts.claim_draft(
         connection, DRAFT, drafts.Claim(TOKEN, "run", "test", timedelta(1), timedelta(1))
@@ -99,8 +100,8 @@ CALLS: dict[str, Call] = {
     "drafts.holds_claim": lambda connection: drafts.holds_claim(connection, DRAFT, TOKEN),
     "drafts.record_state": _record,
     "drafts.stop_pending": lambda connection: drafts.stop_pending(connection, ONE, "test", "test"),
-    "drafts.first_sent": lambda connection: drafts.first_sent(connection, f"{ONE[:-1]}1"),
-    "drafts.find_thread": lambda connection: drafts.find_thread(connection, "w", [ONE, "<none@example.test>"]),
+    "facts.first_sent": lambda connection: facts.first_sent(connection, f"{ONE[:-1]}1"),
+    "facts.find_thread": lambda connection: facts.find_thread(connection, "w", [ONE, "<none@example.test>"]),
     "instances.find_others": lambda connection: instances.find_others(connection, "w", ["00001", "new"]),
     "limits.last_sends": lambda connection: limits.last_sends(connection, _locked(), NOW, 5),
     "limits.lock_slots": lambda connection: limits.lock_slots(connection, SLOT),
@@ -114,7 +115,7 @@ CALLS: dict[str, Call] = {
         connection, ONE, InstanceStatus.ACTIVE, Reason.NONE, by="test", why="test"
     ),
     "instances.advance": lambda connection: instances.advance(connection, ONE, 2, NOW, "test"),
-    "drafts.lock_step": lambda connection: drafts.lock_step(connection, ONE, 1),
+    "facts.lock_step": lambda connection: facts.lock_step(connection, ONE, 1),
     "sequences.save_sequence": _enroll,
     "sequences.find_versions": lambda connection: sequences.find_versions(connection, "w", "s", "001"),
     "sequences.count_running": lambda connection: sequences.count_running(connection, "w", "s", "001"),
