@@ -11,7 +11,7 @@ RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 BEYOND = $(1:%=--constraint %) $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' $(1))
 
 # Two worlds side by side, each with its own servers; a file's tests stay together, for some share what is slow to begin
-TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+TESTS := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 
 .PHONY: help run test check format bench chaos model peers mutate lock setup clean
 

@@ -5,6 +5,7 @@ from bench.breaks.broken import Break
 _SUSPENDED = "tests/crash/test_suspended.py::"
 _EVIDENCE = "tests/inbound/test_evidence.py::"
 _WAITING = "tests/approvals/test_waiting.py::"
+_RESETS = "tests/follow_up/test_resets.py::"
 
 BREAKS = [
     Break(
@@ -47,8 +48,7 @@ BREAKS = [
         "activities/settling.py",
         "    if decision is Decision.NOT_SENT and _is_of_another_try(draft, call.not_sent_from):",
         "    if False:",
-        "tests/follow_up/test_resets.py"
-        "::test_a_not_sent_that_is_said_again_to_a_run_that_was_reset_releases_no_later_try",
+        _RESETS + "test_a_not_sent_that_is_said_again_to_a_run_that_was_reset_releases_no_later_try",
     ),
     Break(
         "a claim is not settled while it is fresh",
@@ -85,5 +85,19 @@ BREAKS = [
         "stop.occurred_at >= enrolling.at and enrolling.sequence.stops_on",
         "stop.occurred_at < enrolling.at and enrolling.sequence.stops_on",
         "tests/intake/test_events.py",
+    ),
+    Break(
+        "a run that was reset asks what is so before it waits",
+        "workflows/follow_up.py",
+        "may_look = workflow.unsafe.is_replaying() or (was_reset() and not self._looked)",
+        "may_look = False",
+        _RESETS + "test_a_run_that_begins_with_a_pause_finds_out_what_became_of_a_send_of_the_run_before",
+    ),
+    Break(
+        "of what has completed nothing is asked again",
+        "activities/recording.py",
+        "behind = at.step < facts.current_step or facts.status is InstanceStatus.COMPLETED",
+        "behind = at.step < facts.current_step",
+        _RESETS + "test_a_follow_up_that_was_completed_by_a_skip_is_reset_and_completes_again",
     ),
 ]
