@@ -13,7 +13,8 @@ COPY requirements.lock .
 RUN pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 
 COPY . .
-RUN pip install --quiet --no-deps --no-build-isolation --editable .
+# Compiled here, since its user may not write: else every start compiles it anew
+RUN pip install --quiet --no-deps --no-build-isolation --editable . && python -m compileall -q .
 
 USER followup
 # In exec form: SIGTERM must reach Python, which finishes the sends that have begun
