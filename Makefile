@@ -7,11 +7,13 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 LOCKED := $(INSTALL) --require-hashes --requirement
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml --extra build
+# Who forbids Python to keep what it compiled would have each of hundreds of processes compile everything anew
+unexport PYTHONDONTWRITEBYTECODE
 # A lock says only what those before it don't (the shell reads them, when its turn comes: the line before wrote them)
 BEYOND = $(1:%=--constraint %) $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' $(1))
 
 # Two worlds side by side, each with its own servers; a file's tests stay together, for some share what is slow to begin
-TESTS := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .PHONY: help run test check format bench chaos model peers mutate lock setup clean
 

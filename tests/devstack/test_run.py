@@ -123,7 +123,7 @@ async def test_a_worker_that_dies_ends_the_run_with_the_end_of_its_log(home: Pat
         assert await run.end() == 1
     assert "the worker ended by itself, with code -9:" in run.said
     assert "Traceback" not in run.said
-    assert "sent smtp-250" in run.said.partition("with code -9")[2]
+    assert "worker: ready" in run.said.partition("with code -9")[2]
 
 
 async def test_a_second_run_beside_the_first_is_refused_by_a_sentence(home: Path) -> None:
