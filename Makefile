@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BEYOND = $(1:%=--constraint %) $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' $(1))
 
 # Two worlds side by side, each with its own servers; a file's tests stay together, for some share what is slow to begin
-TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+TESTS := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test check format bench chaos model peers mutate lock setup clean
 
