@@ -22,10 +22,10 @@ class Ground(NamedTuple):
 
 
 @asynccontextmanager
-async def open_ground() -> AsyncIterator[Ground]:
-    """A devstack whose data are gone afterwards."""
+async def open_ground(*, in_memory: bool = False) -> AsyncIterator[Ground]:
+    """A devstack whose data are gone afterwards; in memory, Temporal keeps its own there."""
     with tempfile.TemporaryDirectory() as home:
-        async with Devstack(Path(home), usual_ports=False) as stack:
+        async with Devstack(Path(home), in_memory=in_memory, usual_ports=False) as stack:
             yield Ground(stack, await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter))
 
 
