@@ -84,8 +84,8 @@ def _no_row(instance: str) -> Finding:
 
 def _still_runs(instance: str, status: InstanceStatus) -> Finding:
     sentence = (
-        f"the follow-up is {status} and its workflow {workflow_id(instance)} goes on: it sends nothing more; see in "
-        "the Web UI whether a worker polls, and what it waits for"
+        f"the follow-up is {status} and its workflow {workflow_id(instance)} goes on: it sends nothing more; see "
+        "that a worker polls, and if it goes on even so, terminate it in the Web UI: nothing is lost"
     )
     return Finding(Kind.STILL_RUNS, instance, None, sentence)
 
