@@ -45,12 +45,13 @@ _RUNNING = """
     SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')
     AND NOT EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
 _UNDER_WAY = "SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')"
-# Nothing keeps them, and they are not going on.
+# Nothing keeps them, and they are not going on; a claim that is overdue is what the audit names.
 _IDLE = """
     SELECT id, (SELECT fingerprint FROM drafts WHERE instance_id = instances.id AND step = 2) AS fingerprint
     FROM instances
     WHERE (status IN ('completed', 'stopped') OR status IN ('active', 'held') AND until < now() - interval '8 seconds')
-    AND NOT EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
+    AND NOT EXISTS (SELECT 1 FROM drafts
+      WHERE instance_id = instances.id AND (state = 'unknown' OR state = 'sending' AND overdue_at > now()))"""
 _UNDONE = """
     SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')
     OR EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""

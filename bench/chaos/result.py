@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType
+from temporalio.service import RPCError, RPCStatusCode
 
 from bench.chaos.app import App
 from bench.chaos.breaking import Breaker
@@ -131,7 +132,12 @@ async def tell_story(world: World, instance_id: str) -> list[str]:
 async def _told_by_temporal(world: World, instance_id: str) -> list[tuple[float, str]]:
     """Tell the current run's history, and what it is about."""
     handle = world.client.get_workflow_handle(workflow_id(instance_id))
-    described = (await handle.describe()).raw_description
+    try:
+        described = (await handle.describe()).raw_description
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return []  # what broke the promise is no follow-up: a message, a lead, or the audit
     told = []
     async for event in handle.fetch_history_events():
         name = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_").lower()
