@@ -9,7 +9,7 @@ import pytest
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 _PATIENCE = timedelta(seconds=20)
@@ -39,6 +39,15 @@ async def until_page(handle: Handle, says: str) -> str:
 
     await until(so)
     return await page(handle)
+
+
+async def until_listed(client: Client, query: str) -> None:
+    """Wait until a search finds a workflow: Temporal's list follows what happens a little later."""
+
+    async def so() -> bool:
+        return (await client.count_workflows(query)).count > 0
+
+    await until(so)
 
 
 async def until_instant(instant: datetime) -> None:

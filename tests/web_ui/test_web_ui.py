@@ -10,7 +10,7 @@ from operating.audit.finding import Report
 from operating.audit.tables import World, audit_tables
 from providers.scripted import ScriptedProvider
 from tests.counted import assert_counted
-from tests.follow_up.looking import until_page
+from tests.follow_up.looking import until_listed, until_page
 from tests.scene import Scene, a_lead, a_sequence
 from tests.web_ui.ui import WebUi
 from workflows.search_attributes import REASON, STATUS, WORKSPACE
@@ -31,10 +31,12 @@ async def test_a_paused_follow_up_is_found_understood_and_settled_by_a_signal(sc
     async with scene.worker(provider):
         await scene.enroll(a_sequence(), a_lead())
         await until_page(scene.handle(), _UNKNOWN)
-        links = await ui.find(
+        waiting = (
             f"{STATUS.name} = 'paused' AND {REASON.name} = 'send_outcome_unknown'"
             f" AND {WORKSPACE.name} = '{scene.workspace}'"
         )
+        await until_listed(scene.client, waiting)
+        links = await ui.find(waiting)
         await expect(links.filter(has_text=scene.handle().id)).to_be_visible()
         await ui.open(scene.handle().id)
         told = await ui.until_details("may have been sent")

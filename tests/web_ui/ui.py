@@ -16,6 +16,7 @@ class WebUi:
         self._workflows = f"{address}/namespaces/default/workflows"
         self._opened = ""
         page.set_default_timeout(_PATIENCE)
+        expect.set_options(_PATIENCE)
 
     async def find(self, query: str) -> Locator:
         """Filter the list of workflows; returns its links."""
@@ -37,7 +38,7 @@ class WebUi:
         """Reload the details until they say something; returns their text."""
         while True:
             details = (await self.details()).locator("body")
-            await expect(details).to_contain_text("step", timeout=_PATIENCE)
+            await expect(details).to_contain_text("step")
             text = await details.inner_text()
             if says in text:
                 return text
