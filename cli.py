@@ -36,7 +36,7 @@ from operating.page import print_list, print_story
 from operating.reach import Reach, Reached
 from operating.story import Story, read_story
 from settings import HOME, Settings, login_name, read_sender, read_settings
-from store.instances import Listed, list_instances
+from store.listing import Listed, list_instances
 from store.schema import migrate as migrate_schema
 
 app = typer.Typer(

@@ -30,7 +30,7 @@ from intake.sequence_file import read_sequence
 from providers.choose import open_provider
 from settings import Settings
 from store.engine import open_engine
-from store.instances import list_instances
+from store.listing import list_instances
 from store.schema import migrate
 from worker import make_worker
 

@@ -34,8 +34,8 @@ from domain.command import (
 )
 from domain.instance import workflow_id
 from operating.ended import obey_ended
-from store.instances import Listed
 from store.ledger import NOT_DONE, add_note, last_change
+from store.listing import Listed
 
 # A worker answers within a second or two; the first task after another worker's death waits 10 s for its sticky cache.
 PATIENCE = timedelta(seconds=15)

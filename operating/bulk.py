@@ -19,7 +19,7 @@ from domain.command import Command, Decision, Pause, Resume
 from domain.instance import InstanceStatus, Reason
 from operating.acting import Answer, act
 from store.chosen import END, START, Choice, Place, place_of, read_running
-from store.instances import Listed
+from store.listing import Listed
 from workflows.details import DECISIONS, USUAL_DECISIONS
 
 # Temporal and a worker are kept busy by a few dozen updates; more only wait, and then some go unanswered.

@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.instance import workflow_id
 from operating.story import Story, Trouble
-from store.instances import Listed
+from store.listing import Listed
 
 _LOOK_FOR = ("message_id", "recipient", "claimed_at", "overdue_at")
 

@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.instance import instance_of_workflow
-from store.instances import Listed, find_by_prefix
+from store.listing import Listed, find_by_prefix
 
 _CANDIDATES = 5
 

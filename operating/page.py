@@ -9,8 +9,8 @@ from rich.text import Text
 
 from domain.instance import workflow_id
 from operating.story import Story, Trouble, instant
-from store.instances import Listed
 from store.ledger import Entry
+from store.listing import Listed
 from store.shown import ShownDraft
 
 # Nothing is cut off where nobody sees a window: every line is as long as it is.

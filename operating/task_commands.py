@@ -17,7 +17,7 @@ from operating.reach import Reach, Reached, reach
 from operating.task_finding import close_alarms_of, find_mail, find_todos
 from operating.task_page import print_todos
 from operating.todo import Todo, read_todos, todo_facts
-from store.instances import Listed
+from store.listing import Listed
 
 all_tasks = typer.Typer()
 app = typer.Typer(

@@ -10,8 +10,8 @@ from domain.instance import InstanceStatus, Reason
 from operating.page import printable
 from operating.story import instant
 from operating.why_words import BECAUSE
-from store.instances import Listed
 from store.ledger import Entry
+from store.listing import Listed
 from store.shown import ShownDraft
 
 

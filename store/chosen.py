@@ -7,10 +7,8 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instance import FINAL
-from store.instances import Listed
+from store.listing import LISTED, Listed
 from store.tables import Instance
-
-_LISTED = [Instance.id if name == "instance_id" else getattr(Instance, name) for name in Listed._fields]
 
 
 class Choice(NamedTuple):
@@ -42,7 +40,7 @@ async def read_running(
     connection: AsyncConnection, choice: Choice, after: Place, last: Place, limit: int
 ) -> list[Listed]:
     """Read the next of the chosen instances that have not ended: those behind `after`, up to and with `last`."""
-    statement = select(*_LISTED).where(Instance.workspace == choice.workspace, Instance.status.not_in(FINAL))
+    statement = select(*LISTED).where(Instance.workspace == choice.workspace, Instance.status.not_in(FINAL))
     if choice.sequence is not None:
         statement = statement.where(Instance.sequence == choice.sequence)
     if choice.lead_id is not None:

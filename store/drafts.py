@@ -4,15 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import (
-    Interval,
-    Update,
-    bindparam,
-    delete,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import Interval, Update, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -169,13 +161,20 @@ async def record_state(
         raise RuntimeError(f"draft {draft.id} changed under the lead's lock")
 
 
+_WAITING = (DraftState.PENDING, DraftState.AWAITING_APPROVAL)
+_STOP_PENDING = (
+    update(Draft)
+    .where(Draft.instance_id == bindparam("of_instance"), Draft.state.in_(_WAITING))
+    .values(state=DraftState.STOPPED, who=bindparam("by"), why=bindparam("a_why"))
+)
+_LEAVE_SLOTS = delete(SenderSlot).where(SenderSlot.instance_id == bindparam("of_instance"), ~SenderSlot.taken)
+
+
 async def stop_pending(connection: AsyncConnection, instance_id: str, by: str, why: str) -> None:
     """Take every draft that was not claimed yet out of reach of a claim, and leave its sender's slots to others.
 
     Nobody has to approve or do anything of it any more; what is unknown has still to be settled.
     """
-    waiting = (DraftState.PENDING, DraftState.AWAITING_APPROVAL)
-    statement = update(Draft).where(Draft.instance_id == instance_id, Draft.state.in_(waiting))
-    await connection.execute(statement.values(state=DraftState.STOPPED, who=by, why=why))
-    await connection.execute(delete(SenderSlot).where(SenderSlot.instance_id == instance_id, ~SenderSlot.taken))
+    await connection.execute(_STOP_PENDING, {"of_instance": instance_id, "by": by, "a_why": why})
+    await connection.execute(_LEAVE_SLOTS, {"of_instance": instance_id})
     await close_waiting(connection, instance_id, by=by, why=why)

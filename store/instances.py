@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Text, bindparam, case, func, literal, select, update
+from sqlalchemy import Float, Text, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,10 +76,13 @@ class Enrolled(NamedTuple):
     status: InstanceStatus
 
 
+_THESE = Instance.id.in_(bindparam("ids", expanding=True))
+_FIND_ENROLLED = select(Instance.id).where(_THESE)
+
+
 async def find_enrolled(connection: AsyncConnection, instance_ids: Sequence[str]) -> set[str]:
     """Which of these instances exist."""
-    statement = select(Instance.id).where(Instance.id.in_(instance_ids))
-    return set((await connection.execute(statement)).scalars())
+    return set((await connection.execute(_FIND_ENROLLED, {"ids": instance_ids})).scalars())
 
 
 class Other(NamedTuple):
@@ -92,19 +95,32 @@ class Other(NamedTuple):
     definition: str  # the JSON of its sequence version
 
 
+# one look-up an instance; a join might read every version there is
+DEFINITION = select(SequenceVersion.definition).where(
+    SequenceVersion.workspace == Instance.workspace,
+    SequenceVersion.name == Instance.sequence,
+    SequenceVersion.version == Instance.version,
+)
+_FIND_OTHERS = (
+    select(Instance.id, Instance.lead_id, Instance.sequence, Instance.status.in_(FINAL), DEFINITION.scalar_subquery())
+    .where(Instance.workspace == bindparam("workspace"), Instance.lead_id.in_(bindparam("lead_ids", expanding=True)))
+    .order_by(Instance.id)
+)
+
+
 async def find_others(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> list[Other]:
     """Find every instance that these leads have ever had."""
-    # one look-up an instance; a join might read every version there is
-    definition = select(SequenceVersion.definition).where(
-        SequenceVersion.workspace == Instance.workspace,
-        SequenceVersion.name == Instance.sequence,
-        SequenceVersion.version == Instance.version,
-    )
-    over = Instance.status.in_(FINAL)
-    statement = select(Instance.id, Instance.lead_id, Instance.sequence, over, definition.scalar_subquery()).where(
-        Instance.workspace == workspace, Instance.lead_id.in_(lead_ids)
-    )
-    return [Other(*row) for row in await connection.execute(statement.order_by(Instance.id))]
+    rows = await connection.execute(_FIND_OTHERS, {"workspace": workspace, "lead_ids": lead_ids})
+    return [Other(*row) for row in rows]
+
+
+_FIRST_DUE = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("wait_seconds", type_=Float))
+_ENROLL = (
+    insert(Instance)
+    .values(until=_FIRST_DUE)
+    .on_conflict_do_nothing(index_elements=[Instance.id])
+    .returning(Instance.id)
+)
 
 
 async def enroll(
@@ -124,23 +140,34 @@ async def enroll(
             "origin": one.origin,
             "variables": one.variables,
             "steps": one.steps,
-            "until": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, literal(one.wait_seconds)),
+            "wait_seconds": one.wait_seconds,
             "who": by,
             "why": "enrolled",
         }
         for one in sorted(wanted, key=lambda one: one.instance_id)
     ]
-    statement = insert(Instance).values(rows).on_conflict_do_nothing(index_elements=["id"]).returning(Instance.id)
-    new = set((await connection.execute(statement)).scalars())
+    new = set((await connection.execute(_ENROLL, rows)).scalars())
     return [
         found._replace(new=found.instance_id in new)
         for found in await find_instances(connection, [w.instance_id for w in wanted])
     ]
 
 
+_FIND_INSTANCES = select(
+    Instance.id,
+    Instance.lead_id,
+    Instance.steps,
+    Instance.until,
+    Instance.enrolled_at,
+    Instance.started_at,
+    Instance.sequence,
+    Instance.status,
+).where(_THESE)
+
+
 async def find_instances(connection: AsyncConnection, instance_ids: Sequence[str]) -> list[Enrolled]:
     """Find these instances, in no particular order; none counts as new."""
-    rows = await connection.execute(select(Instance.__table__).where(Instance.id.in_(instance_ids)))
+    rows = await connection.execute(_FIND_INSTANCES, {"ids": instance_ids})
     return [
         Enrolled(
             instance_id=row.id,
@@ -156,71 +183,18 @@ async def find_instances(connection: AsyncConnection, instance_ids: Sequence[str
     ]
 
 
+_FIND_STOPPED = select(Instance.id, Instance.reason).where(_THESE, Instance.status == InstanceStatus.STOPPED)
+
+
 async def find_stopped(connection: AsyncConnection, instance_ids: Sequence[str]) -> dict[str, Reason]:
     """Find which of these instances have been stopped, and why."""
-    statement = select(Instance.id, Instance.reason).where(
-        Instance.id.in_(instance_ids), Instance.status == InstanceStatus.STOPPED
-    )
-    return {row.id: Reason(row.reason) for row in await connection.execute(statement)}
+    rows = await connection.execute(_FIND_STOPPED, {"ids": instance_ids})
+    return {row.id: Reason(row.reason) for row in rows}
+
+
+_MARK_STARTED = update(Instance).where(_THESE, Instance.started_at.is_(None)).values(started_at=func.now())
 
 
 async def mark_started(connection: AsyncConnection, instance_ids: Sequence[str]) -> None:
     """Note that Temporal has confirmed the workflows of these instances."""
-    statement = update(Instance).where(Instance.id.in_(instance_ids), Instance.started_at.is_(None))
-    await connection.execute(statement.values(started_at=func.now()))
-
-
-class Listed(NamedTuple):
-    """An instance as operators see it."""
-
-    instance_id: str
-    lead_id: str
-    sequence: str
-    status: str
-    reason: str
-    step: int
-    steps: int
-    until: datetime | None
-    enrolled_at: datetime
-    started_at: datetime | None  # None: Temporal has not confirmed its workflow yet
-
-
-_LISTED: tuple[Any, ...] = (
-    Instance.id,
-    Instance.lead_id,
-    Instance.sequence,
-    Instance.status,
-    Instance.reason,
-    Instance.step,
-    Instance.steps,
-    Instance.until,
-    Instance.enrolled_at,
-    Instance.started_at,
-)
-
-
-async def list_instances(
-    connection: AsyncConnection,
-    workspace: str,
-    status: InstanceStatus | None = None,
-    limit: int = 1000,
-    sequence: str | None = None,
-) -> list[Listed]:
-    """List the newest instances of a workspace, those of one status or sequence if asked."""
-    statement = select(*_LISTED).where(Instance.workspace == workspace)
-    if status is not None:
-        statement = statement.where(Instance.status == status)
-    if sequence is not None:
-        statement = statement.where(Instance.sequence == sequence)
-    statement = statement.order_by(Instance.enrolled_at.desc(), Instance.id.desc()).limit(limit)
-    return [Listed(*row) for row in await connection.execute(statement)]
-
-
-async def find_by_prefix(connection: AsyncConnection, prefix: str, limit: int = 5) -> list[Listed]:
-    """Find the instances whose id begins with this; an exact match comes alone."""
-    pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    # one condition, so that an index leads to the prefix; an `or` beside it made a broad one read all ids before it
-    statement = select(*_LISTED).where(Instance.id.like(pattern))
-    found = [Listed(*row) for row in await connection.execute(statement.order_by(Instance.id).limit(limit))]
-    exact = [one for one in found if one.instance_id == prefix]
-    return exact or found
+    await connection.execute(_MARK_STARTED, {"ids": instance_ids})

@@ -90,12 +90,17 @@ async def lock_lead(connection: AsyncConnection, instance_id: str) -> LockedLead
     )
 
 
+_LOCK_KNOWN_LEAD = (
+    select(Lead.lead_id, Lead.email, Lead.name, Lead.timezone, Lead.variables)
+    .where(Lead.workspace == bindparam("workspace"), Lead.lead_id == bindparam("lead_id"))
+    .with_for_update()
+)
+
+
 async def lock_known_lead(connection: AsyncConnection, workspace: str, lead_id: str) -> domain.lead.Lead | None:
     """Lock a lead by its own id; None when it is not known."""
-    statement = select(Lead.lead_id, Lead.email, Lead.name, Lead.timezone, Lead.variables).where(
-        Lead.workspace == workspace, Lead.lead_id == lead_id
-    )
-    row = (await connection.execute(statement.with_for_update())).mappings().one_or_none()
+    locked = await connection.execute(_LOCK_KNOWN_LEAD, {"workspace": workspace, "lead_id": lead_id})
+    row = locked.mappings().one_or_none()
     return domain.lead.Lead.model_construct(**row) if row else None
 
 
@@ -108,15 +113,17 @@ async def hold_lead(
     return (await connection.execute(statement.values(quiet_until=later).returning(Lead.quiet_until))).scalar_one()
 
 
+_INSERT = insert(Lead)
+_SAVE_LEADS = _INSERT.on_conflict_do_update(
+    index_elements=[Lead.workspace, Lead.lead_id],
+    set_={name: _INSERT.excluded[name] for name in ("email", "name", "timezone", "variables")}
+    | {"changed_at": func.now()},
+)
+
+
 async def save_leads(connection: AsyncConnection, workspace: str, leads: Sequence[domain.lead.Lead]) -> None:
     """Store what the app says of these leads now; the newest word wins."""
     if not leads:
         return
     rows = [{"workspace": workspace, **lead.model_dump()} for lead in sorted(leads, key=lambda lead: lead.lead_id)]
-    statement = insert(Lead).values(rows)
-    changed = {name: statement.excluded[name] for name in ("email", "name", "timezone", "variables")}
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[Lead.workspace, Lead.lead_id], set_={**changed, "changed_at": func.now()}
-        )
-    )
+    await connection.execute(_SAVE_LEADS, rows)

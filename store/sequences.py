@@ -20,19 +20,18 @@ from store.tables import Draft, Instance, LedgerEntry, SequenceVersion
 UPGRADED = "upgraded"
 
 
+_SAVE_SEQUENCE = postgresql.insert(SequenceVersion).on_conflict_do_nothing()
+
+
 async def save_sequence(connection: AsyncConnection, workspace: str, sequence: Sequence) -> None:
     """Store a sequence version; the same content is the same version.
 
     What is as by default is left out, as it is from its version: workers of the release before, which know no newer
     key, can read it as long as it uses none.
     """
-    statement = postgresql.insert(SequenceVersion).values(
-        workspace=workspace,
-        name=sequence.name,
-        version=sequence.version,
-        definition=sequence.model_dump_json(exclude_defaults=True),
-    )
-    await connection.execute(statement.on_conflict_do_nothing())
+    identity = {"workspace": workspace, "name": sequence.name, "version": sequence.version}
+    definition = sequence.model_dump_json(exclude_defaults=True)
+    await connection.execute(_SAVE_SEQUENCE, identity | {"definition": definition})
 
 
 class StoredVersion(NamedTuple):

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instance import FINAL
 from domain.sequence import StopKind
-from store.tables import Instance, SequenceVersion, Stop
+from store.instances import DEFINITION
+from store.tables import Instance, Stop
 
 
 class RecordedStop(NamedTuple):
@@ -31,32 +32,41 @@ class Running(NamedTuple):
     reason: str
 
 
+_RECORD = insert(Stop)
+
+
 async def record_stop(connection: AsyncConnection, workspace: str, event_id: str, stop: RecordedStop) -> None:
     """Record a stop, whether or not there is such a lead."""
     lead_id, kind, occurred_at, _ = stop
     identity = {"workspace": workspace, "event_id": event_id}
-    await connection.execute(insert(Stop).values(**identity, lead_id=lead_id, kind=kind, occurred_at=occurred_at))
+    await connection.execute(_RECORD, identity | {"lead_id": lead_id, "kind": kind, "occurred_at": occurred_at})
+
+
+_FIND_STOPS = (
+    select(Stop.lead_id, Stop.kind, Stop.occurred_at, Stop.at)
+    .where(Stop.workspace == bindparam("workspace"), Stop.lead_id.in_(bindparam("lead_ids", expanding=True)))
+    .order_by(Stop.occurred_at)
+)
 
 
 async def find_stops(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> list[RecordedStop]:
     """Find the stops of these leads, oldest first."""
-    statement = select(Stop.lead_id, Stop.kind, Stop.occurred_at, Stop.at).where(
-        Stop.workspace == workspace, Stop.lead_id.in_(lead_ids)
-    )
-    found = await connection.execute(statement.order_by(Stop.occurred_at))
+    found = await connection.execute(_FIND_STOPS, {"workspace": workspace, "lead_ids": lead_ids})
     return [RecordedStop(row.lead_id, StopKind(row.kind), row.occurred_at, row.at) for row in found]
+
+
+_FIND_RUNNING = (
+    select(Instance.id, DEFINITION.scalar_subquery(), Instance.status, Instance.reason)
+    .where(
+        Instance.workspace == bindparam("workspace"),
+        Instance.lead_id == bindparam("lead_id"),
+        Instance.status.not_in(FINAL),
+    )
+    .order_by(Instance.id)
+)
 
 
 async def find_running(connection: AsyncConnection, workspace: str, lead_id: str) -> list[Running]:
     """Find the instances of a lead that have not ended. Wants the lead's row lock held."""
-    # one look-up an instance; a join might read every version there is
-    definition = select(SequenceVersion.definition).where(
-        SequenceVersion.workspace == Instance.workspace,
-        SequenceVersion.name == Instance.sequence,
-        SequenceVersion.version == Instance.version,
-    )
-    statement = select(Instance.id, definition.scalar_subquery(), Instance.status, Instance.reason).where(
-        Instance.workspace == workspace, Instance.lead_id == lead_id, Instance.status.not_in(FINAL)
-    )
-    statement = statement.order_by(Instance.id)
-    return [Running(*row) for row in await connection.execute(statement)]
+    rows = await connection.execute(_FIND_RUNNING, {"workspace": workspace, "lead_id": lead_id})
+    return [Running(*row) for row in rows]

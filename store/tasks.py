@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, literal_column, select, tuple_, update
+from sqlalchemy import Select, bindparam, func, literal_column, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,12 +46,16 @@ async def close_tasks(connection: AsyncConnection, instance_id: str, step: int, 
     await connection.execute(statement.values(state=TaskState.CLOSED, who=by, why=why))
 
 
+_CLOSE_WAITING = (
+    update(Task)
+    .where(Task.instance_id == bindparam("of_instance"), Task.kind.in_(_WAITING), Task.state == TaskState.OPEN)
+    .values(state=TaskState.CLOSED, who=bindparam("by"), why=bindparam("a_why"))
+)
+
+
 async def close_waiting(connection: AsyncConnection, instance_id: str, *, by: str, why: str) -> None:
     """Close what an instance that ends asked a person to approve or to do."""
-    statement = update(Task).where(
-        Task.instance_id == instance_id, Task.kind.in_(_WAITING), Task.state == TaskState.OPEN
-    )
-    await connection.execute(statement.values(state=TaskState.CLOSED, who=by, why=why))
+    await connection.execute(_CLOSE_WAITING, {"of_instance": instance_id, "by": by, "a_why": why})
 
 
 async def close_alarms(connection: AsyncConnection, instance_id: str, *, by: str, why: str) -> list[int]:

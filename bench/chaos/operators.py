@@ -25,7 +25,7 @@ from bench.chaos.world import World
 from domain.command import APPROVE, RESUME, Approve, Command, Decision, Pause, Reject, Resume, Stop
 from domain.instance import Reason, workflow_id
 from operating.acting import act
-from store.instances import find_by_prefix
+from store.listing import find_by_prefix
 
 _Work = Callable[[], Awaitable[None]]
 _BY = "chaos-operator"

@@ -16,7 +16,7 @@ from operating.editing import Edit, EditError, as_text, read_text
 from operating.todo import read_todos, todo_facts
 from providers.scripted import ScriptedProvider
 from settings import login_name
-from store.instances import find_by_prefix
+from store.listing import find_by_prefix
 from store.tasks import open_task
 from tests.approvals.asking import APPROVED, CALL, a_sequence_of
 from tests.command import Command

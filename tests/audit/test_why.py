@@ -12,8 +12,8 @@ from domain.instance import InstanceStatus, Reason
 from operating.why import Asked, why
 from operating.why_words import BECAUSE
 from store.counting import DECIDED_BY_DRAFT, UNDECIDED, StepKind
-from store.instances import Listed
 from store.ledger import Entry
+from store.listing import Listed
 from store.shown import ShownDraft
 from tests.command import Command
 from tests.counted import assert_counted

@@ -10,7 +10,7 @@ from domain.command import Pause, Resume
 from domain.outcome import Unknown
 from operating import acting
 from providers.scripted import ScriptedProvider
-from store.instances import find_by_prefix
+from store.listing import find_by_prefix
 from tests.command import Command
 from tests.follow_up.commands import LAST, reset
 from tests.follow_up.looking import count, events, until_page

@@ -24,7 +24,7 @@ from operating.bulk import Bulk, Tally, applies, count
 from providers.provider import Letter
 from providers.scripted import ScriptedProvider
 from store.chosen import Choice
-from store.instances import Listed
+from store.listing import Listed
 from tests.command import ROOT, Command, environment
 from tests.counted import assert_counted
 from tests.follow_up.looking import until

@@ -32,6 +32,7 @@ from store import (
     ledger,
     limits,
     links,
+    listing,
     locks,
     replies,
     sequences,
@@ -130,13 +131,13 @@ CALLS: dict[str, Call] = {
     "instances.enroll": _enroll,
     "instances.find_enrolled": lambda connection: instances.find_enrolled(connection, [ONE, "w:s:none"]),
     "instances.mark_started": lambda connection: instances.mark_started(connection, [ONE, "w:s:none"]),
-    "instances.list_instances": lambda connection: instances.list_instances(connection, "w"),
-    "instances.list_instances of a status": lambda connection: instances.list_instances(
+    "listing.list_instances": lambda connection: listing.list_instances(connection, "w"),
+    "listing.list_instances of a status": lambda connection: listing.list_instances(
         connection, "w", InstanceStatus.PAUSED
     ),
     "instances.find_instances": lambda connection: instances.find_instances(connection, [ONE, "w:s:none"]),
     "instances.find_stopped": lambda connection: instances.find_stopped(connection, [ONE, "w:s:none"]),
-    "instances.find_by_prefix": lambda connection: instances.find_by_prefix(connection, ONE[:-2]),
+    "listing.find_by_prefix": lambda connection: listing.find_by_prefix(connection, ONE[:-2]),
     "chosen.read_running": lambda connection: chosen.read_running(connection, chosen.Choice("w"), PLACE, PLACE, 500),
     "chosen.read_running of a sequence": lambda connection: chosen.read_running(
         connection, chosen.Choice("w", "s"), chosen.START, PLACE, 500
@@ -198,7 +199,7 @@ CALLS: dict[str, Call] = {
 }
 CALLS |= reading_all.CALLS
 # Generic plans that PostgreSQL makes without the values can't use an index whose use depends on a value.
-_NEEDS_ITS_VALUE = {"instances.find_by_prefix"}
+_NEEDS_ITS_VALUE = {"listing.find_by_prefix"}
 
 
 def _queries() -> Iterator[str]:
@@ -236,7 +237,8 @@ async def _statements(connection: AsyncConnection, call: Call) -> list[tuple[str
     sent: list[tuple[str, Any]] = []
 
     def take(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append((statement, parameters))
+        each = parameters if isinstance(parameters, list) else [parameters]
+        sent.extend((statement, one) for one in each)
 
     event.listen(connection.sync_connection, "before_cursor_execute", take)
     await call(connection)

@@ -1,0 +1,57 @@
+"""Instances as operators see them: listed, and found by the beginning of an id."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.instance import InstanceStatus
+from store.tables import Instance
+
+
+class Listed(NamedTuple):
+    """An instance as operators see it."""
+
+    instance_id: str
+    lead_id: str
+    sequence: str
+    status: str
+    reason: str
+    step: int
+    steps: int
+    until: datetime | None
+    enrolled_at: datetime
+    started_at: datetime | None  # None: Temporal has not confirmed its workflow yet
+
+
+LISTED: tuple[Any, ...] = tuple(
+    Instance.id if name == "instance_id" else getattr(Instance, name) for name in Listed._fields
+)
+
+
+async def list_instances(
+    connection: AsyncConnection,
+    workspace: str,
+    status: InstanceStatus | None = None,
+    limit: int = 1000,
+    sequence: str | None = None,
+) -> list[Listed]:
+    """List the newest instances of a workspace, those of one status or sequence if asked."""
+    statement = select(*LISTED).where(Instance.workspace == workspace)
+    if status is not None:
+        statement = statement.where(Instance.status == status)
+    if sequence is not None:
+        statement = statement.where(Instance.sequence == sequence)
+    statement = statement.order_by(Instance.enrolled_at.desc(), Instance.id.desc()).limit(limit)
+    return [Listed(*row) for row in await connection.execute(statement)]
+
+
+async def find_by_prefix(connection: AsyncConnection, prefix: str, limit: int = 5) -> list[Listed]:
+    """Find the instances whose id begins with this; an exact match comes alone."""
+    pattern = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    # one condition, so that an index leads to the prefix; an `or` beside it made a broad one read all ids before it
+    statement = select(*LISTED).where(Instance.id.like(pattern))
+    found = [Listed(*row) for row in await connection.execute(statement.order_by(Instance.id).limit(limit))]
+    exact = [one for one in found if one.instance_id == prefix]
+    return exact or found
