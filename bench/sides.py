@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import text
+from temporalio.service import RPCError, RPCStatusCode
 
 from bench.bare import Bare, BareWorkflow, bare_message_id
 from bench.ground import Ground, at_once
@@ -24,7 +25,7 @@ from domain.lead import Lead
 from domain.sequence import Sequence as FollowUpSequence
 from intake.starting import Starter
 from store.engine import open_engine
-from store.instances import Enrolment, enroll
+from store.instances import Enrolled, Enrolment, enroll
 from store.leads import save_leads
 from store.schema import migrate
 from store.sequences import save_sequence
@@ -122,9 +123,18 @@ class Ours(Side):
         for one in enrolled:
             name = message_id(draft_id(DraftKey(one.instance_id, 1)), _DOMAIN)
             self.due[name] = one.first_due_at.timestamp()
-        starter = Starter(self.engine, self.ground.client, workspace=self.run, task_queue=self.run)
-        await starter.start(enrolled, "bench")
+        await self._start(enrolled)
         return [workflow_id(key) for key in keys]
+
+    async def _start(self, enrolled: Sequence[Enrolled]) -> None:
+        """Start them, again where Temporal was too busy to answer: what was started stays as it is."""
+        starter = Starter(self.engine, self.ground.client, workspace=self.run, task_queue=self.run)
+        try:
+            await starter.start(enrolled, "bench")
+        except RPCError as error:
+            if error.status not in (RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED):
+                raise
+            await self._start(enrolled)
 
     def worker(self) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
         return process("worker.py", **self.environment)

@@ -16,6 +16,7 @@ from xdist.scheduler import LoadFileScheduling
 from devstack.stack import Devstack
 from store.schema import migrate
 from tests.command import Command
+from tests.replaying import assert_replays
 from tests.scene import Scene, open_scene
 
 TEMPLATE = "followup_template"
@@ -68,9 +69,10 @@ async def database_url(stack: Devstack, template_database: str) -> AsyncIterator
 
 @pytest.fixture
 async def scene(client: Client, database_url: str) -> AsyncIterator[Scene]:
-    """Follow-ups in a workspace and on a task queue of this test's own."""
+    """Follow-ups in a workspace and on a task queue of this test's own; in the end their histories must replay."""
     async with open_scene(client, database_url) as opened:
         yield opened
+        await assert_replays(opened)
 
 
 @pytest.fixture

@@ -59,11 +59,11 @@ class FollowUpWorkflow(Inbox):
         """Take a cancellation for a stop by an operator: a follow-up ends counted, not broken off."""
         if not self._cancelled and workflow.cancellation_reason() is not None:
             self._cancelled = True
-            self.inbox.append(Asked(Stop(by="cancellation")))
+            self.put(Stop(by="cancellation"), by_update=True)
 
     async def _turn(self) -> None:
         if self.inbox:
-            await self._obey(self.inbox.popleft())
+            await self._obey(self.inbox.pop(0))
         elif self._is_to_wait() and await self._look():
             return
         elif self._at.paused:

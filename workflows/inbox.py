@@ -1,8 +1,8 @@
 """What may be said to a running follow-up: every signal and update puts a command into the inbox, nothing else."""
 
-from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from temporalio import workflow
@@ -22,6 +22,7 @@ class Asked:
     """A command waiting for its turn, and the answer it got."""
 
     command: Command
+    heard: tuple[int, bool]  # the length of the history then, and whether an update told it
     not_sent_from: datetime = NO_PAUSE  # of the pause in which it was heard
     answer: str | None = None
     refused: bool = False
@@ -48,7 +49,7 @@ class Inbox:
 
     def __init__(self, at: Progress) -> None:
         self._at = at
-        self.inbox: deque[Asked] = deque()
+        self.inbox: list[Asked] = []
         self.misunderstood = ""
 
     def objection(self, command: Command) -> str | None:
@@ -65,20 +66,26 @@ class Inbox:
         self.misunderstood = f"{type(asked.command).__name__.lower()}: {sentence}" if refused else ""
         self.show()
 
-    def _put(self, command: Command) -> Asked:
-        asked = Asked(command, self._at.not_sent_from or NO_PAUSE)
+    def put(self, command: Command, *, by_update: bool) -> Asked:
+        """Lay a command behind those before it; of what comes with one workflow task, signals come before updates.
+
+        A run that was reset is told both in the order in which they were said, but its replay is told signals first.
+        """
+        heard = workflow.info().get_current_history_length(), by_update
+        asked = Asked(command, heard, self._at.not_sent_from or NO_PAUSE)
         self.inbox.append(asked)
+        self.inbox.sort(key=attrgetter("heard"))
         return asked
 
     def _take(self, kind: Any, arguments: tuple[Any, ...]) -> None:
         try:
-            self._put(_read(kind, arguments))
+            self.put(_read(kind, arguments), by_update=False)
         except ValueError as error:
             self.misunderstood = f"{kind.__name__.lower()}: {error}"
             self.show()
 
     async def _ask(self, kind: Any, arguments: tuple[Any, ...]) -> str:
-        asked = self._put(_read(kind, arguments))
+        asked = self.put(_read(kind, arguments), by_update=True)
         await workflow.wait_condition(lambda: asked.answer is not None)
         if asked.refused:
             raise ApplicationError(asked.answer or "", type="DecisionRefused", non_retryable=True)

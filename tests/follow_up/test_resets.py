@@ -10,6 +10,7 @@ from domain.outcome import Fault, Refused, Sent, Unknown
 from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.commands import FIRST, LAST, MIDDLE, reset
 from tests.follow_up.looking import page, refusal, stumbles, until, until_instant, until_page
+from tests.replaying import assert_replays
 from tests.scene import Scene, a_lead, a_sequence
 
 _LATER = timedelta(days=1)
@@ -256,3 +257,23 @@ async def test_a_resume_of_a_later_step_than_a_run_that_was_reset_has_come_to_is
         await reset(scene.client, scene.handle(), FIRST)
         await until(lambda: _resumed_twice(scene))
     assert (await scene.status(), _ids(provider)) == (("active", "none"), ["1/email"])
+
+
+@pytest.mark.parametrize("first", [FIRST, MIDDLE])
+@pytest.mark.parametrize("ways", [("update", "signal"), ("signal", "update"), ("update", "update")], ids="-".join)
+async def test_a_run_that_was_reset_and_was_told_updates_and_signals_again_replays(
+    scene: Scene, ways: tuple[str, str], first: str
+) -> None:
+    """Temporal tells them in turn, and a replay the signals first: a follow-up would go astray when a worker dies."""
+    provider = ScriptedProvider(lambda _: Unknown(code="cut"))
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(timedelta(0), timedelta(0), _LATER), a_lead())
+        for step, way in enumerate(ways, 1):
+            await until_page(scene.handle(), f"**paused** (send_outcome_unknown), step {step}")
+            say = scene.handle().execute_update if way == "update" else scene.handle().signal
+            await say("resume", Resume(decision="sent", step=step))
+        before = await until_page(scene.handle(), "| 3 | due")
+        await reset(scene.client, scene.handle(), first)
+        await until_page(scene.handle(), before.splitlines()[-1])
+    await assert_replays(scene)
+    assert (await scene.status(), _ids(provider)) == (("active", "none"), ["1/email", "2/email"])

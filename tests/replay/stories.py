@@ -237,6 +237,18 @@ async def reset_to_a_second_pause_that_is_over(scene: Scene) -> None:
         await scene.handle().result()
 
 
+async def reset_behind_an_update_and_a_signal(scene: Scene) -> None:
+    async with scene.worker(ScriptedProvider(lambda _: _UNKNOWN)):
+        await scene.enroll(a_sequence(_AT_ONCE, _AT_ONCE), a_lead())
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+        await scene.handle().execute_update("resume", {"decision": "sent", "step": 1})
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown), step 2")
+        await scene.handle().signal("resume", {"decision": "sent", "step": 2})
+        await scene.handle().result()
+        await reset(scene.client, scene.handle(), FIRST)
+        await scene.handle().result()
+
+
 async def stopped_while_another_run_sends(scene: Scene) -> None:
     halt = Halt.new()
     async with scene.worker(ScriptedProvider(after=halt)):
@@ -365,6 +377,7 @@ STORIES: dict[str, Callable[[Scene], Awaitable[None]]] = {
         told_what_is_not_so,
         verdicts_where_none_is_awaited,
         reset_behind_what_was_said,
+        reset_behind_an_update_and_a_signal,
         reset_to_a_second_pause_that_is_over,
         stopped_while_another_run_sends,
         reset_while_sending,

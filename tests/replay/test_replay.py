@@ -7,11 +7,12 @@ import pytest
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
+from temporalio.worker import Replayer
 
 from tests.replay.record import HISTORIES
 from tests.replay.stories import STORIES
 from tests.replay.ways import lines, passing
+from tests.replaying import unsandboxed
 from workflows.follow_up import FollowUpWorkflow
 
 _RECORDED = {path.stem: path.read_text() for path in sorted(HISTORIES.glob("*.json"))}
@@ -28,7 +29,7 @@ async def test_the_histories_take_every_way_through_the_workflow() -> None:
     passed: set[tuple[str, int]] = set()
     with passing(passed):
         for name, history in _RECORDED.items():
-            await _unsandboxed().replay_workflow(WorkflowHistory.from_json(name, history))
+            await unsandboxed().replay_workflow(WorkflowHistory.from_json(name, history))
     assert [said for line, said in lines().items() if line not in passed] == []
 
 
@@ -53,22 +54,12 @@ async def test_a_workflow_that_was_changed_before_a_step_without_a_patch_fails_e
     monkeypatch.setattr(FollowUpWorkflow, "_deliver", changed)
     unnoticed = set()
     for name, history in _RECORDED.items():
-        result = await _unsandboxed().replay_workflow(
+        result = await unsandboxed().replay_workflow(
             WorkflowHistory.from_json(name, history), raise_on_replay_failure=False
         )
         if result.replay_failure is None:
             unnoticed.add(name)
     assert unnoticed == {name for name, history in _RECORDED.items() if "deliver_step" not in history}
-
-
-def _unsandboxed() -> Replayer:
-    """Replays this process' workflow, whatever was done to it; `debug_mode`: in this thread."""
-    return Replayer(
-        workflows=[FollowUpWorkflow],
-        data_converter=pydantic_data_converter,
-        workflow_runner=UnsandboxedWorkflowRunner(),
-        debug_mode=True,
-    )
 
 
 def test_every_story_is_recorded() -> None:
