@@ -6,10 +6,14 @@ Exits 1 when a broken guard goes unnoticed, or when a test fails without any gua
 import argparse
 import asyncio
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
+from xml.etree import ElementTree
 
 from rich.console import Console
 from rich.progress import Progress
@@ -22,16 +26,40 @@ _HOME = Path(__file__).parents[1]
 BREAKS = [*claiming.BREAKS, *restoring.BREAKS, *sending.BREAKS, *settling.BREAKS, *schema.BREAKS]
 # Each needs a PostgreSQL and a Temporal of its own, for seconds.
 _AT_ONCE = 2
-_PASSED, _FAILED = 0, 1
+_TIMED_OUT = "Timeout"  # pytest-timeout's word: a test that hangs may do so for another reason
 
 
-async def _run(checkout: Path, *tests: str) -> int:
-    """Run tests in a checkout; returns pytest's exit code."""
-    command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
+class Verdict(StrEnum):
+    """What became of tests. DID_NOT_RUN: one ended before it could fail by itself, in a fixture or for want of time."""
+
+    PASSED = "NOT FOUND"
+    FAILED = "found"
+    DID_NOT_RUN = "the test did not run"
+
+
+async def _run(checkout: Path, *tests: str) -> Verdict:
+    """Run tests in a checkout until one fails."""
+    report = checkout / "report.xml"
+    report.unlink(missing_ok=True)
+    command = (sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"--junitxml={report}", *tests)
     process = await asyncio.create_subprocess_exec(
         *command, cwd=checkout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    return await process.wait()
+    try:
+        code = await process.wait()
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+    return judge(code, report.read_text() if report.exists() else "<testsuites/>")
+
+
+def judge(code: int, report: str) -> Verdict:
+    """Judge by pytest's exit code and its JUnit report, in which a fixture's failure is an error."""
+    if code == 0:
+        return Verdict.PASSED
+    failures = ElementTree.fromstring(report).iter("failure")  # noqa: S314  # pytest's own
+    failed = any(_TIMED_OUT not in one.get("message", "") for one in failures)
+    return Verdict.FAILED if failed else Verdict.DID_NOT_RUN
 
 
 async def _broken(checkout: Path, one: Break) -> str:
@@ -41,11 +69,9 @@ async def _broken(checkout: Path, one: Break) -> str:
     if whole.count(one.before) != 1:
         return f"can't be broken: its words stand {whole.count(one.before)} times in {one.file}"
     file.write_text(whole.replace(one.before, one.after))
-    code = await _run(checkout, one.test)
+    verdict = await _run(checkout, one.test)
     file.write_text(whole)
-    if code == _FAILED:
-        return "found"
-    return "NOT FOUND" if code == _PASSED else f"the test did not run (pytest's exit code {code})"
+    return verdict
 
 
 async def _each(breaks: list[Break], folder: Path, done: Progress) -> dict[Break, str]:
@@ -83,18 +109,20 @@ def _table(breaks: list[Break], found: dict[Break, str]) -> Table:
     return table
 
 
-async def _main(wanted: str) -> int:
-    breaks = [one for one in BREAKS if wanted in one.guard or wanted in one.file]
+async def _main(breaks: list[Break]) -> int:
+    task = asyncio.current_task()
+    if task:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     screen = Console(stderr=True)
     with tempfile.TemporaryDirectory() as folder, Progress(console=screen, disable=not screen.is_terminal) as done:
         whole = Path(folder) / "whole"
         _copy(whole)
-        if await _run(whole, *{one.test for one in breaks}) != _PASSED:
+        if await _run(whole, *{one.test for one in breaks}) is not Verdict.PASSED:
             sys.stderr.write("mutate: a test fails without any guard being broken: run `make test`\n")
             return 1
         found = await _each(breaks, Path(folder), done)
     Console(width=None if screen.is_terminal else 200).print(_table(breaks, found))
-    noticed = sum(became == "found" for became in found.values())
+    noticed = sum(became == Verdict.FAILED for became in found.values())
     print(f"{noticed} of {len(breaks)} broken guards were found")
     return 0 if noticed == len(breaks) else 1
 
@@ -103,7 +131,14 @@ def main() -> int:
     """Run the command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.mutate", description=__doc__)
     parser.add_argument("wanted", nargs="?", default="", help="only guards or files whose name contains this")
-    return asyncio.run(_main(parser.parse_args().wanted))
+    wanted = parser.parse_args().wanted
+    breaks = [one for one in BREAKS if wanted in one.guard or wanted in one.file]
+    if not breaks:
+        parser.error(f"no guard and no file of one is called {wanted}; without a name, all are broken")
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        return asyncio.run(_main(breaks))
+    sys.stderr.write("mutate: interrupted\n")
+    return 1
 
 
 if __name__ == "__main__":

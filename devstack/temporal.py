@@ -20,6 +20,8 @@ _DYNAMIC_CONFIG = {
     # one machine has no use for four partitions of each task queue: fewer polls, and tasks matched at once
     "matching.numTaskqueueReadPartitions": "1",
     "matching.numTaskqueueWritePartitions": "1",
+    # workflows kept in the server's memory, 200 KB each (default: 128,000)
+    "history.hostLevelCacheMaxSize": "5000",
 }
 
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import math
 import os
 import random
 import signal
@@ -15,7 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from temporalio.runtime import Runtime, TelemetryConfig
 
-from bench.chaos.builds import check_out
+from bench.arguments import above_zero, at_least_one
+from bench.chaos.builds import BuildError, check_out
 from bench.chaos.page import print_result, print_summary
 from bench.chaos.result import Result
 from bench.chaos.run import run
@@ -27,11 +29,12 @@ from connect import leave
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=float(os.environ.get("CHAOS_MINUTES", "5")))
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    parser.add_argument("--seeds", type=int, default=1, help="so many runs, with this seed and those after it")
-    parser.add_argument("--leads", type=int, default=0, help="follow-ups of three steps; usually 96 a minute")
-    parser.add_argument("--every", type=float, default=3, help="seconds from one fault to the next, on average")
+    minutes = os.environ.get("CHAOS_MINUTES", "5")
+    parser.add_argument("--minutes", type=above_zero, default=minutes, help="of faults; usually CHAOS_MINUTES, or 5")
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="usually one at random")
+    parser.add_argument("--seeds", type=at_least_one, default=1, help="so many runs, with this seed and those after it")
+    parser.add_argument("--leads", type=at_least_one, help="follow-ups of three steps; usually 96 a minute")
+    parser.add_argument("--every", type=above_zero, default=3, help="seconds from one fault to the next, on average")
     parser.add_argument("--previous", default="", help="the commit of the other build; usually the oldest that fits")
     parser.add_argument("--dry-run", action="store_true", help="print the schedule, and do nothing")
     parser.add_argument("--keep", type=Path, help="a folder for what the runs write, logs included; usually removed")
@@ -39,7 +42,7 @@ def _arguments() -> argparse.Namespace:
 
 
 async def _main(given: argparse.Namespace) -> bool:
-    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+    console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
     # that Temporal can't be reached is no news here, nor that a process was killed
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
@@ -59,7 +62,7 @@ async def _main(given: argparse.Namespace) -> bool:
 
 async def _one(console: Console, given: argparse.Namespace, seed: int) -> Result:
     seconds = given.minutes * 60
-    leads = given.leads or round(given.minutes * 96)
+    leads = given.leads or math.ceil(given.minutes * 96)
     faults, events = schedule(seed, seconds, given.every), tell(seed, leads, seconds)
     with _folder(given.keep, seed) as home:
         commit = await check_out(home / "previous", given.previous)
@@ -80,11 +83,17 @@ def main() -> int:
     """Run the command; returns its exit code."""
     given = _arguments()
     if given.dry_run:
-        for fault in schedule(given.seed, given.minutes * 60, given.every):
-            print(fault.sentence)
+        for seed in range(given.seed, given.seed + given.seeds):
+            print(f"seed {seed}")
+            for fault in schedule(seed, given.minutes * 60, given.every):
+                print(fault.sentence)
         return 0
-    with suppress(KeyboardInterrupt, asyncio.CancelledError):
-        return 0 if asyncio.run(_main(given)) else 1
+    try:
+        with suppress(KeyboardInterrupt, asyncio.CancelledError):
+            return 0 if asyncio.run(_main(given)) else 1
+    except (BuildError, FileExistsError) as error:  # --keep a folder of an earlier run, --previous no commit
+        sys.stderr.write(f"chaos: {error}\n")
+        return 2
     sys.stderr.write("chaos: interrupted, everything is stopped\n")
     return 1
 

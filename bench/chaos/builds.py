@@ -11,8 +11,12 @@ _CHECKOUT = Path(__file__).parents[2]
 _SINCE = ("store/migrations/versions", "workflows/inbox.py")
 
 
+class BuildError(Exception):
+    """The other build can't be had; its text says why."""
+
+
 async def check_out(folder: Path, ref: str) -> str:
-    """Write the checkout as of a commit into a folder; returns the commit, abbreviated. Raises ValueError."""
+    """Write the checkout as of a commit into a folder; returns the commit, abbreviated. Raises BuildError."""
     commit = (await _git("rev-parse", "--short", f"{ref or await _oldest()}^{{commit}}")).strip()
     archive = folder.with_suffix(".tar")
     await _git("archive", "--format=tar", f"--output={archive}", commit)
@@ -34,5 +38,5 @@ async def _git(*arguments: str) -> str:
     git = await asyncio.create_subprocess_exec("git", "-C", str(_CHECKOUT), *arguments, stdout=PIPE, stderr=PIPE)
     said, complained = await git.communicate()
     if git.returncode:
-        raise ValueError(f"git {arguments[0]}: {complained.decode().strip()}")
+        raise BuildError(f"git {arguments[0]}: {complained.decode().strip()}")
     return said.decode()

@@ -1,10 +1,12 @@
 """What must be zero, counted from the peer's log and the store's tables: pure functions of what was read."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
 from bench.chaos.log import Taken
+from bench.chaos.schedule import SMTP
+from bench.chaos.story import STEPS
 
 
 class Draft(NamedTuple):
@@ -46,6 +48,9 @@ class Trouble(NamedTuple):
     ended: float
 
 
+# How long after a fault a worker or a server may still be behind, in seconds.
+_RECOVERY = 5.0
+
 Offences = dict[str, dict[str, str]]  # by promise: by instance (or lead) a sentence
 
 
@@ -74,17 +79,33 @@ def written_off(taken: list[Taken], drafts: list[Draft]) -> int:
     return sum(draft.message_id in names and _is_written_off(draft) for draft in drafts)
 
 
-def unexplained(unsure: Iterable[Unsure], troubles: list[Trouble], slack: float = 5.0) -> dict[str, str]:
+def ended_for_nothing(instances: Mapping[str, str], drafts: list[Draft], causes: Set[str]) -> dict[str, str]:
+    """Name the follow-ups that were not sent whole, and nobody said or did anything that would end a step of theirs.
+
+    `instances` tells the lead of each; `causes` are the instances and leads to which such a thing was said or done.
+    """
+    sent = Counter(draft.instance_id for draft in drafts if draft.state == "sent")
+    return {
+        instance: f"{sent[instance]} of {STEPS} steps are sent, and nobody stopped, rejected or refused any"
+        for instance, lead in instances.items()
+        if sent[instance] < STEPS and not {instance, lead} & causes
+    }
+
+
+def unexplained(unsure: Iterable[Unsure], troubles: list[Trouble]) -> dict[str, str]:
     """Name the unknown sends that nothing explains that was done to their worker, its links, or what they lead to."""
     return {
         one.instance_id: f"step {one.step} became unknown, and nothing was done to {one.worker} or what it needs"
         for one in unsure
-        if not any(
-            trouble.begun <= one.marked_at and trouble.ended >= one.claimed_at - slack
-            for trouble in troubles
-            if _touches(trouble.touched, one)
-        )
+        if not any(_explains(trouble, one) for trouble in troubles)
     }
+
+
+def _explains(trouble: Trouble, one: Unsure) -> bool:
+    # what is between worker and peer can lose an answer only while it is awaited; the others need time to recover
+    at_once = SMTP in trouble.touched or trouble.touched.startswith("lead:")
+    since = one.claimed_at - (0.0 if at_once else _RECOVERY)
+    return trouble.begun <= one.marked_at and trouble.ended >= since and _touches(trouble.touched, one)
 
 
 def _touches(touched: str, one: Unsure) -> bool:

@@ -39,16 +39,21 @@ class Link:
         self.refuses, self.delay = False, 0.0
         self._flowing.set()
 
-    def cut(self) -> None:
-        """Reset every connection; what was under way is lost."""
+    def cut(self) -> bool:
+        """Reset every connection; what was under way is lost. Returns whether there was one."""
         for connection in self._connections:
             connection.cancel()
+        return bool(self._connections)
 
-    def half_close(self, dice: random.Random) -> None:
-        """Tell one side of each connection that the other says nothing more; the other direction goes on."""
+    def half_close(self, dice: random.Random) -> bool:
+        """Tell one side of each connection that the other says nothing more; the other direction goes on.
+
+        Returns whether there was one.
+        """
         for sides in self._connections.values():
             with suppress(OSError, RuntimeError):
                 dice.choice(sides).write_eof()
+        return bool(self._connections)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -58,7 +58,10 @@ _UNDONE = """
 
 
 class Operators:
-    """People at their work. `done` counts what they did, `stopped_at` tells when a stop of theirs was answered."""
+    """People at their work. `done` counts what they did, `stopped_at` tells when a stop of theirs was answered.
+
+    `ending` are the instances to which they said what ends a step, answered or not.
+    """
 
     def __init__(self, world: World, seed: int) -> None:
         self._world, self._dice = world, random.Random(f"operators {seed}")
@@ -66,6 +69,7 @@ class Operators:
         self.done: Counter[str] = Counter()
         self.stopped_at: dict[str, float] = {}
         self.reset: set[str] = set()
+        self.ending: set[str] = set()
 
     async def work(self) -> None:
         """Do what comes up, and at random what nobody asked for; until cancelled. Nobody waits for another."""
@@ -97,6 +101,7 @@ class Operators:
             else Reject(by=_BY)
             for one in waiting
         }
+        self.ending |= {one for one, word in words.items() if isinstance(word, Reject)}
         await self._all(
             self._tell(one, "approved" if isinstance(word, Approve) else "rejected", word)
             for one, word in words.items()
@@ -139,6 +144,7 @@ class Operators:
         await self._tell(instance_id, "paused", Pause(by=_BY))
 
     async def _stop(self, instance_id: str) -> None:
+        self.ending.add(instance_id)
         if await self._tell(instance_id, "stopped", Stop(by=_BY)):
             self.stopped_at.setdefault(instance_id, time.time())
 

@@ -7,12 +7,15 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.chaos.result import PROMISES, Result
+from bench.chaos.schedule import WORKERS
 
 _COLUMNS = (
     "seed",
     "seconds",
     "faults",
+    "peer wrong",
     "sends",
+    "other build",
     "unknown",
     "settled",
     "approved",
@@ -27,7 +30,9 @@ def print_result(console: Console, result: Result) -> None:
     """Print the figures of one run, then the zeros."""
     figures = result.figures
     console.print(f"seed {result.seed}, {result.seconds:.0f} s", highlight=False)
-    console.print(f"faults {result.faults.total()}: {_listed(result.faults)}", highlight=False)
+    console.print(
+        f"faults {result.faults.total()} of {figures['drawn']} drawn: {_listed(result.faults)}", highlight=False
+    )
     console.print(f"operators: {_listed(result.operators)}", highlight=False)
     console.print(", ".join(f"{name} {number}" for name, number in figures.items()), highlight=False)
     console.print(_zeros([result]), highlight=False)
@@ -53,7 +58,8 @@ def _row(result: Result) -> list[int]:
     settled = sum(number for what, number in done.items() if what.startswith("settled"))
     words = [settled, done["approved"], done["reset"], figures["stops"], figures["redeliveries"]]
     broken = sum(map(len, result.offences.values()))
-    return [round(result.seconds), result.faults.total(), figures["sends"], figures["unknown"], *words, broken]
+    sends = [figures["peer went wrong"], figures["sends"], figures[f"claims of {WORKERS[-1]}"], figures["unknown"]]
+    return [round(result.seconds), result.faults.total(), *sends, *words, broken]
 
 
 def _zeros(results: list[Result]) -> str:

@@ -94,14 +94,15 @@ class Part:
             await asyncio.sleep(lasts)
             await self.start()
 
-    async def suspend(self, lasts: float) -> None:
-        """Let nothing in it move for so many seconds."""
+    async def suspend(self, lasts: float) -> bool:
+        """Let nothing in it move for so many seconds; False when it did not run."""
         async with self._turn:
             stopped = self._signal(signal.SIGSTOP, self._processes())
             try:
                 await asyncio.sleep(lasts)
             finally:
                 self._signal(signal.SIGCONT, reversed(stopped))
+        return bool(stopped)
 
     async def watch(self) -> None:
         """Start it again whenever it ended by itself."""
@@ -119,10 +120,10 @@ class Part:
             self._signal(signal.SIGCONT, self._processes())
             await self._kill()
 
-    def kill_a_child(self) -> None:
-        """Kill one process that it started: the youngest."""
+    def kill_a_child(self) -> bool:
+        """Kill one process that it started: the youngest; False when there is none."""
         children = self._processes()[1:]
-        self._signal(signal.SIGKILL, children[-1:])
+        return bool(self._signal(signal.SIGKILL, children[-1:]))
 
     async def _kill(self) -> None:
         if not isinstance(self.server, Program | Temporal):

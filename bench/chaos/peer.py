@@ -83,6 +83,8 @@ class Session:
         await self._say(Phase.GREETING, b"220 peer.test\r\n")
         while line := await self._reader.readline():
             verb = line[:4].upper()
+            if verb == b"MAIL":
+                self._lead = ""  # the last message's
             if verb == b"RCPT" and (found := _RCPT.search(line)):
                 self._lead = found[1].decode()
             if verb == b"QUIT":

@@ -11,10 +11,20 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from bench.chaos.app import App
 from bench.chaos.breaking import Breaker
-from bench.chaos.counting import Claim, Draft, Offences, Trouble, Unsure, broken_promises, unexplained, written_off
+from bench.chaos.counting import (
+    Claim,
+    Draft,
+    Offences,
+    Trouble,
+    Unsure,
+    broken_promises,
+    ended_for_nothing,
+    unexplained,
+    written_off,
+)
 from bench.chaos.log import read_taken, read_wrong
 from bench.chaos.operators import Operators
-from bench.chaos.schedule import Kind
+from bench.chaos.schedule import OUTSIDE, WORKERS, How, Kind
 from bench.chaos.story import STEPS
 from bench.chaos.world import NAME, World
 from domain.instance import workflow_id
@@ -27,7 +37,9 @@ PROMISES = (
     "not known as sent",
     "uncounted",
     "claimed after a stop",
+    "ended for nothing",
     "unexplained",
+    "ended by itself",
     "audit's findings",
 )
 _ENDED = {StepKind.SENT, StepKind.SKIPPED, StepKind.REFUSED, StepKind.STOPPED}
@@ -35,7 +47,7 @@ _DRAFTS = """
     SELECT d.instance_id, i.lead_id, d.step, d.message_id, d.state, d.why
     FROM drafts d JOIN instances i ON i.id = d.instance_id"""
 _CLAIMS = """
-    SELECT l.instance_id, i.lead_id, l.step, extract(epoch FROM l.at)::float8 AS at
+    SELECT l.instance_id, i.lead_id, l.step, extract(epoch FROM l.at)::float8 AS at, l.who
     FROM ledger l JOIN instances i ON i.id = l.instance_id WHERE subject = 'draft' AND to_state = 'sending'"""
 _UNSURE = """
     SELECT l.instance_id, i.lead_id, l.step, extract(epoch FROM c.at)::float8 AS claimed_at,
@@ -78,13 +90,21 @@ async def read_result(world: World, actors: Actors, seed: int, begun: float, aud
     """Count everything."""
     taken, wrong = read_taken(world.folder), read_wrong(world.folder)
     drafts = [Draft(*row) for row in await _rows(world, _DRAFTS)]
-    claims = [Claim(*row) for row in await _rows(world, _CLAIMS)]
+    claimed = await _rows(world, _CLAIMS)
+    claims = [Claim(*row[:4]) for row in claimed]
     unsure = [_unsure(world, row) for row in await _rows(world, _UNSURE)]
-    known = {row.lead_id for row in await _rows(world, "SELECT DISTINCT lead_id FROM instances")}
+    instances = {row.id: row.lead_id for row in await _rows(world, "SELECT id, lead_id FROM instances")}
     stopped = actors.app.stopped_at | actors.operators.stopped_at
-    offences = broken_promises(taken, drafts, actors.app.enrolled - known, claims, stopped)
+    offences = broken_promises(taken, drafts, actors.app.enrolled - set(instances.values()), claims, stopped)
     troubles = [Trouble(one.target, one.begun, one.ended) for one in world.happened if one.kind is not Kind.MISBEHAVE]
-    troubles += [Trouble(f"lead:{one.lead_id}", one.at, one.at) for one in wrong]
+    troubles += [Trouble(f"lead:{one.lead_id}", one.at, one.at) for one in wrong if one.phase in OUTSIDE]
+    refused = {one.lead_id for one in wrong if one.how == How.NEVER}
+    causes = actors.app.stopped_at.keys() | actors.operators.ending | refused
+    offences["ended for nothing"] = ended_for_nothing(instances, drafts, causes)
+    by_worker = Counter(_worker(world, row.who, row.at) for row in claimed)
+    offences["ended by itself"] = {
+        name: f"{part.ended_by_itself} times" for name, part in world.parts.items() if part.ended_by_itself
+    }
     offences["unexplained"] = unexplained(unsure, troubles)
     offences["uncounted"], steps = await _uncounted(world)
     offences["audit's findings"] = {} if audit[0] == 0 else {"audit": audit[1]}
@@ -92,6 +112,7 @@ async def read_result(world: World, actors: Actors, seed: int, begun: float, aud
         "leads": len(actors.app.enrolled),
         "steps": sum(steps.values()),
         **{str(kind): steps[kind] for kind in StepKind},
+        "drawn": actors.breaker.begun,
         "sends": len(taken),
         "peer went wrong": len(wrong),
         "unknown": len(unsure),
@@ -99,7 +120,7 @@ async def read_result(world: World, actors: Actors, seed: int, begun: float, aud
         "stops": len(stopped),
         "deliveries": actors.app.deliveries,
         "redeliveries": actors.app.redeliveries,
-        "parts that ended by themselves": sum(part.ended_by_itself for part in world.parts.values()),
+        **{f"claims of {name}": by_worker[name] for name in WORKERS},
     }
     return Result(seed, figures, actors.breaker.done, actors.operators.done, offences, time.time() - begun)
 
@@ -151,9 +172,12 @@ async def _told_by_temporal(world: World, instance_id: str) -> list[tuple[float,
 
 
 def _unsure(world: World, row: Any) -> Unsure:
-    process = int(row.who.partition("@")[0].rpartition("-")[2] or 0)
-    worker = world.worker_of(process, row.claimed_at)
+    worker = _worker(world, row.who, row.claimed_at)
     return Unsure(row.instance_id, row.lead_id, row.step, row.claimed_at, row.marked_at, worker)
+
+
+def _worker(world: World, who: str, at: float) -> str:
+    return world.worker_of(int(who.partition("@")[0].rpartition("-")[2] or 0), at)
 
 
 async def _uncounted(world: World) -> tuple[dict[str, str], Counter[StepKind]]:

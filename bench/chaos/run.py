@@ -77,7 +77,7 @@ async def _tell_progress(console: Console, world: World, actors: Actors, faults:
         await asyncio.sleep(_PROGRESS_EVERY)
         down = [name for name, part in world.parts.items() if part.server.pid is None]
         console.print(
-            f"{time.monotonic() - begun:4.0f} s: {actors.breaker.done.total()} of {faults} faults, "
+            f"{time.monotonic() - begun:4.0f} s: {actors.breaker.begun} of {faults} faults, "
             f"{len(read_taken(world.folder))} sends, {actors.app.deliveries} deliveries, "
             f"{actors.operators.done.total()} words of operators{', down: ' if down else ''}{', '.join(down)}",
             highlight=False,

@@ -68,6 +68,8 @@ class How(StrEnum):
     GARBAGE = "garbage"
 
 
+# Only from here on is a message outside, or may be.
+OUTSIDE = (Phase.BODY, Phase.UNTAKEN, Phase.TAKEN)
 # A peer that takes a message and says that it has not lies, and nobody can be right about what a liar has done.
 HONEST = {phase: tuple(How) for phase in Phase} | {Phase.TAKEN: (How.DROP, How.HANG, How.GARBAGE)}
 

@@ -94,14 +94,15 @@ class World:
             part.server.become([str(_CHECKOUT / "worker.py")])
             await part.down(0, part.server.drain)
 
-    async def order(self, words: str) -> None:
-        """Tell the SMTP peer what to do wrong; one that is down does nothing at all."""
+    async def order(self, words: str) -> bool:
+        """Tell the SMTP peer what to do wrong; one that is down hears nothing and does nothing at all."""
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", self._ports["orders"])
         except OSError:
-            return
+            return False
         writer.write(f"{words}\n".encode())
         writer.close()
+        return True
 
     async def running_workflows(self) -> set[str]:
         """The instances whose workflows run, by Temporal."""

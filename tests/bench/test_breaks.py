@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from bench.breaks import schema
 from bench.breaks.broken import Break
-from bench.mutate import BREAKS
+from bench.mutate import BREAKS, Verdict, judge
 from store.engine import open_engine
 
 _HOME = Path(__file__).parents[2]
@@ -27,6 +27,25 @@ def test_what_is_to_be_broken_stands_there_once_and_its_test_is_one(one: Break) 
     name, _, test = one.test.partition("::")
     tests = {node.name for node in ast.walk(ast.parse((_HOME / name).read_text())) if hasattr(node, "name")}
     assert not test or test.partition("[")[0] in tests
+
+
+_REPORT = '<testsuites><testsuite><testcase name="test">{}</testcase></testsuite></testsuites>'
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "verdict"),
+    [
+        (0, "", Verdict.PASSED),
+        (1, '<failure message="AssertionError: 2 == 1"/>', Verdict.FAILED),
+        (1, '<failure message="AssertionError"/><error message="failed on teardown"/>', Verdict.FAILED),
+        (1, '<error message="failed on setup with ProgrammingError"/>', Verdict.DID_NOT_RUN),
+        (1, '<failure message="Failed: Timeout (&gt;300.0s) from pytest-timeout."/>', Verdict.DID_NOT_RUN),
+        (1, "", Verdict.DID_NOT_RUN),
+        (4, "", Verdict.DID_NOT_RUN),
+    ],
+)
+def test_a_guard_is_found_only_when_its_test_itself_fails(code: int, said: str, verdict: Verdict) -> None:
+    assert judge(code, _REPORT.format(said)) is verdict
 
 
 def test_no_two_breaks_are_called_the_same() -> None:

@@ -4,7 +4,16 @@ from collections import Counter
 
 import pytest
 
-from bench.chaos.counting import Claim, Draft, Trouble, Unsure, broken_promises, unexplained, written_off
+from bench.chaos.counting import (
+    Claim,
+    Draft,
+    Trouble,
+    Unsure,
+    broken_promises,
+    ended_for_nothing,
+    unexplained,
+    written_off,
+)
 from bench.chaos.log import Taken
 from bench.chaos.schedule import HONEST, LINKS, PARTS, WORKERS, Fault, How, Kind, Phase, schedule
 from bench.chaos.story import STEPS, tell
@@ -132,6 +141,35 @@ def test_an_unknown_send_is_explained_by_what_was_done_to_its_worker_or_what_tha
 @pytest.mark.parametrize("touched", ["worker-2", "worker-2>smtp", "ingress", "ingress>postgres", "lead:lead-2"])
 def test_what_was_done_to_others_explains_no_unknown_send(touched: str) -> None:
     assert len(unexplained([_unsure()], [Trouble(touched, 105.0, 106.0)])) == 1
+
+
+@pytest.mark.parametrize("touched", ["smtp", "worker-1>smtp", "lead:lead-1"])
+def test_what_the_peer_did_before_a_claim_explains_no_unknown_send_of_it(touched: str) -> None:
+    assert len(unexplained([_unsure()], [Trouble(touched, 98.0, 99.0)])) == 1
+
+
+@pytest.mark.parametrize("touched", ["worker-1", "worker-1>temporal", "postgres", "temporal"])
+def test_what_needs_a_moment_to_recover_explains_an_unknown_send_shortly_after(touched: str) -> None:
+    assert unexplained([_unsure()], [Trouble(touched, 98.0, 99.0)]) == {}
+
+
+@pytest.mark.parametrize(
+    ("states", "causes", "named"),
+    [
+        (["sent", "sent", "sent"], set(), False),
+        (["sent", "sent", "skipped"], set(), True),
+        (["sent", "stopped"], set(), True),
+        ([], set(), True),
+        (["sent", "refused"], {"lead-1"}, False),
+        (["sent", "stopped"], {"chaos:plain:lead-1"}, False),
+        (["sent", "stopped"], {"lead-10", "chaos:plain:lead-10"}, True),
+    ],
+)
+def test_a_follow_up_that_was_not_sent_whole_has_to_have_been_stopped_rejected_or_refused(
+    states: list[str], causes: set[str], named: bool
+) -> None:
+    drafts = [_draft(place + 1, state) for place, state in enumerate(states)]
+    assert bool(ended_for_nothing({"chaos:plain:lead-1": "lead-1"}, drafts, causes)) is named
 
 
 @pytest.mark.parametrize(("begun", "ended"), [(111.0, 120.0), (80.0, 90.0)])

@@ -49,6 +49,19 @@ async def _all_rows(connection: AsyncConnection) -> list[Any]:
     ]
 
 
+async def _enroll_by_hand(connection: AsyncConnection) -> str:
+    """Enrol without the statements that rely on the keys."""
+    for sql in (
+        """INSERT INTO leads (workspace, lead_id, email, name, timezone, variables)
+           VALUES ('w', 'lead-1', 'lead-1@example.test', 'Ada', 'UTC', '{}')""",
+        "INSERT INTO sequence_versions (workspace, name, version, definition) VALUES ('w', 's', '1', '{}')",
+        """INSERT INTO instances (id, workspace, lead_id, sequence, version, thread_id, steps, who, why)
+           VALUES ('w:s:lead-1', 'w', 'lead-1', 's', '1', 'w:s:lead-1', 3, 'psql', 'x')""",
+    ):
+        await connection.execute(text(sql))
+    return "w:s:lead-1"
+
+
 async def _put_a_row_everywhere(connection: AsyncConnection, instance: str) -> None:
     draft = await put_draft(connection, instance)
     await _open_task(connection, instance)
@@ -311,8 +324,8 @@ _ELSE = {"drafts": {"step": 2}}
 
 
 @pytest.mark.parametrize("table", sorted(set(Base.metadata.tables)))
-async def test_a_key_names_one_row(connection: AsyncConnection, instance: str, table: str) -> None:
-    await _put_a_row_everywhere(connection, instance)
+async def test_a_key_names_one_row(connection: AsyncConnection, table: str) -> None:
+    await _put_a_row_everywhere(connection, await _enroll_by_hand(connection))
     row = (await connection.execute(text(f"SELECT to_jsonb(t) FROM {table} t LIMIT 1"))).scalar_one()
     second = json.dumps(row | _ELSE.get(table, {}))
     sql = f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM jsonb_populate_record(NULL::{table}, :second)"
