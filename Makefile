@@ -50,7 +50,7 @@ mutate: .venv/dev.stamp ## Break each guard in a copy, one at a time, and see it
 	@exec $(BIN)/python -m bench.mutate $(ARGS)
 
 model: .venv/made.stamp ## Play the claim protocol in every order, then without each guard (needs spin and gcc)
-	@exec $(BIN)/python -m model
+	@exec $(BIN)/python -m model $(ARGS)
 
 lock: .venv/dev.stamp ## Write the locks anew after pyproject.toml changed; ARGS=--upgrade takes newer versions
 	$(RESOLVE) $(ARGS) --output-file requirements.lock

@@ -11,20 +11,19 @@ sleeping  the next follow-ups that fall due, among many that sleep (--sleeping)
 """
 
 import argparse
-import asyncio
-import os
-import sys
 
 from rich.console import Console
 
 from bench import cold, doors, due, memory, sleeping, steps, tables
+from bench.command import at_least_one, run_command
 from bench.ground import Ground, open_ground
+from connect import leave
 
 _USUAL = ("steps", "idle", "busy", "doors", "cold")
 _ALL = (*_USUAL, "tables", "memory", "sleeping")
 
 
-async def _measure(console: Console, given: argparse.Namespace) -> None:
+async def _measure(console: Console, given: argparse.Namespace) -> int:
     if set(given.what) - {"tables", "sleeping"}:
         async with open_ground() as ground:
             await _on(console, ground, given)
@@ -33,6 +32,7 @@ async def _measure(console: Console, given: argparse.Namespace) -> None:
             await sleeping.measure(console, ground, asleep=given.sleeping, due=given.leads)
     if "tables" in given.what:
         await tables.measure(console, small=given.small, large=given.drafts, claims=given.claims)
+    return 0
 
 
 async def _on(console: Console, ground: Ground, given: argparse.Namespace) -> None:
@@ -69,13 +69,14 @@ def _arguments() -> argparse.Namespace:
         ("--claims", 1_000, "claims measured in each"),
         ("--sleeping", 10_000, "follow-ups that sleep; Temporal's development server puts in some dozens a second"),
     ):
-        parser.add_argument(option, type=int, default=default, help=f"{meaning} ({default})")
+        parser.add_argument(option, type=at_least_one, default=default, help=f"{meaning} ({default})")
     given = parser.parse_args()
     given.what = given.what or _USUAL
+    if min(given.drafts, given.small) < 3 * given.claims or given.drafts == given.small:
+        parser.error("--drafts and --small: give two numbers, each at least three times --claims")
     return given
 
 
 if __name__ == "__main__":
-    asyncio.run(_measure(Console(), _arguments()))
-    sys.stdout.flush()
-    os._exit(0)  # the SDK's threads abort an interpreter that finalises under them now and then
+    # the SDK's threads abort an interpreter that finalises under them now and then
+    leave(run_command("bench", _measure(Console(), _arguments())))

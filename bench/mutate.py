@@ -6,7 +6,6 @@ Exits 1 when a broken guard goes unnoticed, or when a test fails without any gua
 import argparse
 import asyncio
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from rich.table import Table
 
 from bench.breaks import claiming, restoring, schema, sending, settling
 from bench.breaks.broken import Break
+from bench.command import run_command
 
 _HOME = Path(__file__).parents[1]
 BREAKS = [*claiming.BREAKS, *restoring.BREAKS, *sending.BREAKS, *settling.BREAKS, *schema.BREAKS]
@@ -110,9 +110,6 @@ def _table(breaks: list[Break], found: dict[Break, str]) -> Table:
 
 
 async def _main(breaks: list[Break]) -> int:
-    task = asyncio.current_task()
-    if task:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     screen = Console(stderr=True)
     with tempfile.TemporaryDirectory() as folder, Progress(console=screen, disable=not screen.is_terminal) as done:
         whole = Path(folder) / "whole"
@@ -135,10 +132,7 @@ def main() -> int:
     breaks = [one for one in BREAKS if wanted in one.guard or wanted in one.file]
     if not breaks:
         parser.error(f"no guard and no file of one is called {wanted}; without a name, all are broken")
-    with suppress(KeyboardInterrupt, asyncio.CancelledError):
-        return asyncio.run(_main(breaks))
-    sys.stderr.write("mutate: interrupted\n")
-    return 1
+    return run_command("mutate", _main(breaks))
 
 
 if __name__ == "__main__":

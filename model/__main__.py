@@ -1,5 +1,6 @@
 """`make model`: plays the claim protocol in every order, then without each guard; prints figures and traces."""
 
+import argparse
 import sys
 
 from model.scenes import BROKEN, ENDLESS, MADE_UP_FOR, SCENES, WINDOW, WINDOW_UNUSED, Play
@@ -8,6 +9,7 @@ from model.searching import Found, How, Searcher, SearchError, missing, searcher
 
 def main() -> int:
     """Return 0 when the protocol holds in all scenes and every guard that is left out is found out."""
+    argparse.ArgumentParser(prog="make model", description=__doc__).parse_args()
     if lacks := missing():
         print(f"{' and '.join(lacks)} missing (Debian, Ubuntu: apt install spin gcc)", file=sys.stderr)
         return 1

@@ -1,22 +1,19 @@
 """The command `make chaos`: one run, or several seeds one after another, and a table of what came of them."""
 
 import argparse
-import asyncio
 import logging
 import math
 import os
 import random
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from temporalio.runtime import Runtime, TelemetryConfig
 
-from bench.arguments import above_zero, at_least_one
 from bench.chaos.builds import BuildError, check_out
 from bench.chaos.page import print_result, print_summary
 from bench.chaos.result import Result
@@ -24,6 +21,7 @@ from bench.chaos.run import run
 from bench.chaos.schedule import schedule
 from bench.chaos.story import tell
 from bench.chaos.world import World
+from bench.command import above_zero, at_least_one, run_command
 from connect import leave
 
 
@@ -41,14 +39,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _main(given: argparse.Namespace) -> bool:
+async def _main(given: argparse.Namespace) -> int:
     console = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)
     # that Temporal can't be reached is no news here, nor that a process was killed
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=None)))
-    task = asyncio.current_task()
-    if task:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     results: list[Result] = []
     try:
         for seed in range(given.seed, given.seed + given.seeds):
@@ -57,7 +52,7 @@ async def _main(given: argparse.Namespace) -> bool:
     finally:
         if len(results) > 1:
             print_summary(console, results)
-    return all(result.kept for result in results)
+    return 0 if all(result.kept for result in results) else 1
 
 
 async def _one(console: Console, given: argparse.Namespace, seed: int) -> Result:
@@ -89,13 +84,10 @@ def main() -> int:
                 print(fault.sentence)
         return 0
     try:
-        with suppress(KeyboardInterrupt, asyncio.CancelledError):
-            return 0 if asyncio.run(_main(given)) else 1
+        return run_command("chaos", _main(given))
     except (BuildError, FileExistsError) as error:  # --keep a folder of an earlier run, --previous no commit
         sys.stderr.write(f"chaos: {error}\n")
         return 2
-    sys.stderr.write("chaos: interrupted, everything is stopped\n")
-    return 1
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 Each engine gets the same leads in three steps, a second apart, and the same SMTP peer, which takes 200 ms to answer. It
 does the job twice: undisturbed, for its speed; and with each worker killed (-9) three seconds after its first letter,
-and started again.
+and started again. Exits 1 when this project sent one twice or lost one.
 """
 
 import argparse
-import asyncio
 import os
 import platform
 import random
@@ -24,6 +23,7 @@ from rich.table import Table
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 
+from bench.command import above_zero, at_least_one, run_command
 from bench.peer import open_sink
 from bench.peers.count import Tally
 from bench.peers.dbos import Dbos
@@ -33,6 +33,7 @@ from bench.peers.poller import Poller
 from bench.peers.procrastinate import Procrastinate
 from bench.peers.run import Run, Storm, run_job
 from bench.peers.temporal import Temporal
+from connect import leave
 from devstack.stack import Devstack
 
 ENGINES: tuple[type[Engine], ...] = (Poller, Procrastinate, Dbos, Temporal, Ours)
@@ -45,7 +46,9 @@ _WORDS = (
     "Sent twice: copies beyond the first of a step; missing: steps never sent; by the peer's own log of both runs.",
     "Asked: outcomes that this project called unknown, settled by an operator from the peer's log.",
     "Steps per second: from the first worker's start until the last step was first sent.",
-    "CPU: of all workers, each one's start included. Servers' CPU: PostgreSQL's and Temporal's, ms a step.",
+    "This project runs with FOLLOWUP_SEND_TIMEOUT=10 (600 by default): so soon an operator may say `not_sent`.",
+    "CPU: of all workers, each one's start included.",
+    "Servers' CPU: PostgreSQL's and Temporal's, ms a step, what both take while nobody asks them included.",
 )
 
 
@@ -137,17 +140,22 @@ async def _versions(stack: Devstack) -> str:
     )
 
 
-async def _main() -> None:
+def _arguments() -> argparse.Namespace:
     names = [engine.__name__.lower() for engine in ENGINES]
     parser = argparse.ArgumentParser(prog="make peers", description=__doc__)
-    parser.add_argument("--leads", type=int, default=200, help="leads of three steps each")
-    parser.add_argument("--kills", type=int, default=10, help="how often a worker is killed, at most")
-    parser.add_argument("--kill-every", type=float, default=3, help="seconds from a worker's first letter, on average")
-    parser.add_argument("--answer-after", type=float, default=0.2, help="seconds the SMTP peer takes to answer")
-    parser.add_argument("--limit", type=float, default=600, help="seconds a run may take")
+    parser.add_argument("--leads", type=at_least_one, default=200, help="leads of three steps each")
+    parser.add_argument("--kills", type=at_least_one, default=10, help="how often a worker is killed, at most")
+    parser.add_argument(
+        "--kill-every", type=above_zero, default=3, help="seconds from a worker's first letter, on average"
+    )
+    parser.add_argument("--answer-after", type=above_zero, default=0.2, help="seconds the SMTP peer takes to answer")
+    parser.add_argument("--limit", type=above_zero, default=600, help="seconds a run may take")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--only", choices=names, action="append", help="these engines alone")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+async def _main(given: argparse.Namespace) -> int:
     console = Console(width=None if sys.stdout.isatty() else 200)
     with tempfile.TemporaryDirectory() as home:
         async with Devstack(Path(home), usual_ports=False) as stack:
@@ -157,9 +165,10 @@ async def _main() -> None:
     console.print(_table(pairs, given.leads))
     for note in (*_notes(pairs, given), machine):
         console.print(note, soft_wrap=True)
+    ours = pairs.get(Ours.title)
+    return 1 if ours and any(run.tally.twice or run.tally.missing for run in ours) else 0
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
-    sys.stdout.flush()
-    os._exit(0)  # the SDK's threads abort an interpreter that finalises under them now and then
+    # the SDK's threads abort an interpreter that finalises under them now and then
+    leave(run_command("peers", _main(_arguments())))

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from bench.arguments import above_zero, at_least_one
+from bench.command import above_zero, at_least_one
 
 
 @pytest.mark.parametrize("word", ["0", "-1", "1.5", "many", ""])
