@@ -118,7 +118,7 @@ async def _main(breaks: list[Break]) -> int:
             sys.stderr.write("mutate: a test fails without any guard being broken: run `make test`\n")
             return 1
         found = await _each(breaks, Path(folder), done)
-    Console(width=None if screen.is_terminal else 200).print(_table(breaks, found))
+    Console(width=None if screen.is_terminal else 200, markup=False).print(_table(breaks, found))
     noticed = sum(became == Verdict.FAILED for became in found.values())
     print(f"{noticed} of {len(breaks)} broken guards were found")
     return 0 if noticed == len(breaks) else 1
