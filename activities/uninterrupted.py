@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from temporalio import activity
 
 _T = TypeVar("_T")
-# A dead worker is noticed within this; DESIGN asks for about 30 s.
+# A dead worker is noticed within this: its send becomes unknown, and somebody should hear of it soon.
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 # Three chances within the time-out, so that one lost heartbeat is no death.
 _HEARTBEAT_INTERVAL = HEARTBEAT_TIMEOUT / 3

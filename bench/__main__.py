@@ -67,7 +67,7 @@ def _arguments() -> argparse.Namespace:
         ("--drafts", 1_000_000, "rows of the large table of drafts; ten million take 20 GB and eight minutes"),
         ("--small", 4_000, "rows of the small one"),
         ("--claims", 1_000, "claims measured in each"),
-        ("--sleeping", 10_000, "follow-ups that sleep; Temporal's development server puts in some dozens a second"),
+        ("--sleeping", 10_000, "follow-ups that sleep; Temporal's development server takes 15 to 50 a second"),
     ):
         parser.add_argument(option, type=at_least_one, default=default, help=f"{meaning} ({default})")
     given = parser.parse_args()
