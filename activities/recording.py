@@ -57,7 +57,8 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
         if draft is None or not holds or draft.state is not _SAID_BY.get(call.outcome.kind, draft.state):
             why = f"{call.outcome.kind} ({call.outcome.code}) to a claim whose draft somebody else has settled"
             await add_note(connection, call.instance_id, call.step, "late_answer", by=by, why=why)
-        if would_send_again(facts.status, draft and (draft.state, draft.generation), call.outcome):
+        stands = draft and (draft.state, draft.generation)
+        if would_send_again(facts.status, stands, call.outcome, call.generation):
             return Answered(await pause(at, Paused(reason=Reason.STORE_IS_BEHIND, code=call.outcome.code)))
         return Answered(standing(at, facts))
     result = await _apply(at, draft, call.outcome, facts)
@@ -136,7 +137,8 @@ def why_seen(seen: Seen) -> str:
 
 def unknown_pause(draft: StoredDraft, code: str) -> Paused:
     """Say what an unknown draft waits for."""
-    return Paused(reason=Reason.SEND_OUTCOME_UNKNOWN, code=code, not_sent_from=draft.overdue_at)
+    reason, at, tried = Reason.SEND_OUTCOME_UNKNOWN, draft.overdue_at, draft.generation
+    return Paused(reason=reason, code=code, not_sent_from=at, generation=tried)
 
 
 async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:

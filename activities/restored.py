@@ -39,7 +39,9 @@ def awaits_truth(at: At, facts: StepFacts, call: SettleStep) -> bool:
         return False
     paused = (facts.status, facts.reason) == (InstanceStatus.PAUSED, Reason.STORE_IS_BEHIND)
     # what was uncertain is pending again only under the next generation
-    forgotten = call.paused_for is Reason.SEND_OUTCOME_UNKNOWN and (draft is None or draft.generation == 1)
+    forgotten = call.paused_for is Reason.SEND_OUTCOME_UNKNOWN and (
+        draft is None or draft.generation <= call.generation
+    )
     return paused or forgotten
 
 

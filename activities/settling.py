@@ -32,6 +32,7 @@ from store.tasks import close_tasks
 FRESH = timedelta(seconds=5)
 # How soon to look again at a draft that another run's attempt is sending: most sends take a second.
 _LOOK_AGAIN = timedelta(seconds=15)
+_SAID_OF_A_TRY = (Decision.NOT_SENT, Decision.RESUME, Decision.SENT)
 _SETTLED_AS: dict[Decision | Verdict, DraftState] = {
     Decision.NOT_SENT: DraftState.PENDING,
     Decision.SKIP: DraftState.SKIPPED,
@@ -135,7 +136,7 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
         return standing(at, facts)
     if decision is Decision.NOT_SENT and draft.overdue_at is not None and facts.now < draft.overdue_at:
         return DecisionRefused(sentence=too_early(at.step, draft.overdue_at))
-    if decision is Decision.NOT_SENT and _is_of_another_try(draft, call.not_sent_from):
+    if decision in _SAID_OF_A_TRY and _is_of_another_try(draft, call.not_sent_from):
         return DecisionRefused(sentence=of_another_try(at.step))
     # a plain resume means sent: a duplicate is worse than a miss
     state = _SETTLED_AS.get(decision, DraftState.SENT)

@@ -105,12 +105,18 @@ class StepActivities:
         if not isinstance(claimed, StoredDraft):
             return claimed
         outcome = await self._call_provider(claimed, claim, begun)
-        told = RecordOutcome(instance_id=call.instance_id, step=call.step, token=str(claim.token), outcome=outcome)
+        told = RecordOutcome(
+            instance_id=call.instance_id,
+            step=call.step,
+            token=str(claim.token),
+            outcome=outcome,
+            generation=claimed.generation,
+        )
         try:
             result = await self._record(told)
         except Exception as error:  # I9: whatever kept it from being recorded, the answer is not lost with it
             log_place(f"{claimed.id}: {outcome.kind} {outcome.code} is recorded later", error)
-            return Unrecorded(token=told.token, outcome=without_reply(outcome))
+            return Unrecorded(token=told.token, outcome=without_reply(outcome), generation=told.generation)
         if isinstance(outcome, Unknown) and isinstance(result, Paused):
             await signal_pause(self._identity)
         return result

@@ -112,7 +112,7 @@ def too_early(step: int, accepted_from: datetime) -> str:
 
 
 def of_another_try(step: int) -> str:
-    """Say why `not_sent` can't be taken: the try that it would release is not the one it was said of."""
+    """Say why a word can't be taken: the try that it would settle is not the one it was said of."""
     return f"step {step} was tried again since that was said: look again, and say of this try what became of it"
 
 

@@ -55,15 +55,18 @@ def _held(true: Circumstances) -> Held | None:
     return latest if latest.until > true.now else None
 
 
-def would_send_again(status: InstanceStatus, draft: tuple[DraftState, int] | None, outcome: Outcome) -> bool:
+def would_send_again(
+    status: InstanceStatus, draft: tuple[DraftState, int] | None, outcome: Outcome, claimed: int
+) -> bool:
     """Say whether a draft (state, generation) waits to be sent though by `outcome` a lost claim may have sent it.
 
-    A draft that was claimed is never gone, and is pending again only under the next generation: where it is otherwise
-    the store was restored to an earlier point. One that was sent is not sent again whoever released it.
+    A draft that was claimed (under the generation `claimed`) is never gone, and is pending again only under the next
+    one: where it is otherwise the store was restored to an earlier point. One that was sent is not sent again whoever
+    released it.
     """
     state, generation = draft or (DraftState.PENDING, 1)
     if status in FINAL:
         return False
     if state not in (DraftState.PENDING, DraftState.AWAITING_APPROVAL):
         return False
-    return isinstance(outcome, Sent) or (isinstance(outcome, Unknown) and generation == 1)
+    return isinstance(outcome, Sent) or (isinstance(outcome, Unknown) and generation <= claimed)

@@ -40,18 +40,20 @@ class SettleStep(_Message):
     fingerprint: str = ""  # how that of an approved message begins
     reason: Reason = Reason.OPERATOR  # of a stop
     asked_pause_only: bool = False  # the decision takes back a pause that was asked for, and is void on any other
-    not_sent_from: datetime | None = None  # of the pause that `not_sent` was said of: it is void on a later try's
+    not_sent_from: datetime | None = None  # of the pause that something was said of: it is void on a later try's
     paused_for: Reason | None = None  # what the workflow knows of; a store that was restored may have forgotten it
+    generation: int = 1  # which try is uncertain, by what the workflow knows
     by: str = ""
 
 
 class RecordOutcome(_Message):
-    """Record what a provider answered to the claim that carries `token`."""
+    """Record what a provider answered to the claim that carries `token`; `generation` is which try that is."""
 
     instance_id: str
     step: int
     token: str
     outcome: Outcome
+    generation: int = 1
 
 
 class PauseFollowUp(_Message):
@@ -91,12 +93,16 @@ class Held(_Message):
 
 
 class Paused(_Message):
-    """Only a person, or evidence, moves it on. `not_sent_from` is when the decision `not_sent` becomes acceptable."""
+    """Only a person, or evidence, moves it on. `not_sent_from` is when the decision `not_sent` becomes acceptable.
+
+    `generation` is which try is uncertain.
+    """
 
     kind: Literal["paused"] = "paused"
     reason: Reason
     code: str = ""
     not_sent_from: datetime | None = None
+    generation: int = 1
 
 
 class Awaiting(_Message):
@@ -126,6 +132,7 @@ class Unrecorded(_Message):
     kind: Literal["unrecorded"] = "unrecorded"
     token: str
     outcome: Outcome
+    generation: int = 1
 
 
 class Ready(_Message):

@@ -62,7 +62,7 @@ class Asking:
 
     async def record(self, unrecorded: Unrecorded) -> Settled:
         """Record what the provider answered while the store was down."""
-        told = unrecorded.model_dump(include={"token", "outcome"})
+        told = unrecorded.model_dump(include={"token", "outcome", "generation"})
         call = RecordOutcome(instance_id=self._id, step=self._at.step, **told)
         recorded: Settled = await self._until_done(StepActivities.record_outcome, call)
         return recorded

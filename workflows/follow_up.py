@@ -140,9 +140,11 @@ class FollowUpWorkflow(Inbox):
                 result = await self._asking.pause(reason, by=by)
                 self._looked = False  # another run may be sending
             case said:
-                paused_for = self._at.reason if self._at.paused else None
                 result = await self._asking.settle(
-                    **settlement(said), not_sent_from=asked.not_sent_from, paused_for=paused_for
+                    **settlement(said),
+                    not_sent_from=asked.not_sent_from,
+                    paused_for=self._at.reason if self._at.paused else None,
+                    generation=self._at.generation,
                 )
         self._apply(result)
         if isinstance(result, Ready):

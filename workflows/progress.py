@@ -24,6 +24,7 @@ class Progress:
     until: datetime = field(init=False)
     code: str = ""
     not_sent_from: datetime | None = None
+    generation: int = 1  # of the try that is uncertain
     awaits: Awaiting | None = None
     behind: list[DraftState] = field(default_factory=list)
 
@@ -56,6 +57,7 @@ class Progress:
             case Paused():
                 self._become(InstanceStatus.PAUSED, result.reason)
                 self.code, self.not_sent_from = result.code, result.not_sent_from
+                self.generation = result.generation
             case Awaiting():
                 self._become(InstanceStatus.AWAITING_APPROVAL, result.reason)
                 self.awaits, self.until = result, max(result.look_at, now + _AGAIN)
@@ -81,7 +83,7 @@ class Progress:
 
     def _become(self, status: InstanceStatus, reason: Reason) -> None:
         self.status, self.reason = status, reason
-        self.code, self.not_sent_from, self.awaits = "", None, None
+        self.code, self.not_sent_from, self.generation, self.awaits = "", None, 1, None
 
     def is_so(self, command: Command) -> bool:
         """Say whether a command asks for what is so already, as the signal does that repeats an activity's result."""

@@ -46,7 +46,7 @@ BREAKS = [
     Break(
         "not_sent is taken of no later try",
         "activities/settling.py",
-        "    if decision is Decision.NOT_SENT and _is_of_another_try(draft, call.not_sent_from):",
+        "    if decision in _SAID_OF_A_TRY and _is_of_another_try(draft, call.not_sent_from):",
         "    if False:",
         _RESETS + "test_a_not_sent_that_is_said_again_to_a_run_that_was_reset_releases_no_later_try",
     ),

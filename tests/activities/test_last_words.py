@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -13,11 +14,12 @@ from activities.settling import settle
 from activities.terms import Terms
 from domain.command import Decision
 from domain.instance import Reason
-from domain.outcome import Fault, Refused, Sent
-from domain.step import DecisionRefused, DeliverStep, Ready, RecordOutcome, SettleStep, Stopped
+from domain.outcome import Fault, NotSent, Refused, Sent, Unknown
+from domain.step import DecisionRefused, DeliverStep, Paused, Ready, RecordOutcome, SettleStep, Stopped
 from store.drafts import Claim, StoredDraft
 from store.ledger import read_ledger
 from tests.store.enrolled import enroll_one
+from workflows.inbox import NO_PAUSE
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 _RUN = "run"
@@ -78,6 +80,60 @@ async def test_i3_a_not_sent_that_is_committed_once_more_releases_no_later_try(e
     assert isinstance(refused, DecisionRefused)
     assert "tried again since" in refused.sentence
     assert await _state(engine) == "unknown"
+
+
+@pytest.mark.parametrize("decision", [Decision.RESUME, Decision.SENT, Decision.NOT_SENT])
+async def test_i3_what_was_said_before_a_send_became_uncertain_settles_nothing(
+    engine: AsyncEngine, decision: Decision
+) -> None:
+    instance = await enroll_one(engine)
+    await _overdue(engine, instance)
+    said = SettleStep(instance_id=instance, step=1, decision=decision, not_sent_from=NO_PAUSE)
+    async with engine.begin() as connection:
+        assert isinstance(await settle(connection, said, _RUN, "worker"), DecisionRefused)
+    assert await _state(engine) == "unknown"
+
+
+async def _second_try(engine: AsyncEngine, instance: str) -> StoredDraft:
+    """Claim the step, let it fail, and claim it once more; then restore the store to what was between the two."""
+    first = await _claimed(engine, instance)
+    async with engine.begin() as connection:
+        outcome = NotSent(code="smtp-421-ehlo")
+        told = RecordOutcome(instance_id=instance, step=1, token=str(first.claim_token), outcome=outcome)
+        await record(connection, told, "worker")
+    second = await _claimed(engine, instance)
+    assert second.generation == 2
+    async with engine.begin() as connection:
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        forgotten = "claim_token = NULL, claim_run = NULL, claimed_at = NULL, overdue_at = NULL"
+        await connection.execute(text(f"UPDATE drafts SET state = 'pending', {forgotten}"))  # noqa: S608  # ours
+    return second
+
+
+async def test_an_uncertain_second_try_that_a_restored_store_has_forgotten_waits_for_a_person(
+    engine: AsyncEngine,
+) -> None:
+    instance = await enroll_one(engine)
+    draft = await _second_try(engine, instance)
+    told = RecordOutcome(
+        instance_id=instance, step=1, token=str(draft.claim_token), outcome=Unknown(code="cut"), generation=2
+    )
+    async with engine.begin() as connection:
+        answered = await record(connection, told, "worker")
+    assert answered.result == Paused(reason=Reason.STORE_IS_BEHIND, code="cut")
+
+
+async def test_a_second_try_that_a_restored_store_has_forgotten_is_not_released_by_a_plain_resume(
+    engine: AsyncEngine,
+) -> None:
+    instance = await enroll_one(engine)
+    await _second_try(engine, instance)
+    unknown = Reason.SEND_OUTCOME_UNKNOWN
+    said = SettleStep(instance_id=instance, step=1, decision=Decision.RESUME, paused_for=unknown, generation=2)
+    async with engine.begin() as connection:
+        refused = await settle(connection, said, _RUN, "worker")
+    assert isinstance(refused, DecisionRefused)
+    assert "restored to an earlier point" in refused.sentence
 
 
 async def _overdue(engine: AsyncEngine, instance: str) -> datetime:

@@ -259,7 +259,7 @@ class Machine(RuleBasedStateMachine):
         if draft is None or str(draft.claim_token) != token or draft.state not in ("sending", "unknown"):
             assert (after.drafts, after.tasks) == (self.before.drafts, self.before.tasks)
             open_draft = draft and (DraftState(draft.state), draft.generation)
-            if would_send_again(InstanceStatus(self.before.instance.status), open_draft, outcome):
+            if would_send_again(InstanceStatus(self.before.instance.status), open_draft, outcome, claimed=1):
                 assert (after.instance.status, after.instance.reason) == ("paused", "store_is_behind")
             else:
                 assert after.instance == self.before.instance
