@@ -26,7 +26,7 @@ _HOME = Path(__file__).parents[1]
 BREAKS = [*claiming.BREAKS, *restoring.BREAKS, *sending.BREAKS, *settling.BREAKS, *schema.BREAKS]
 # Each needs a PostgreSQL and a Temporal of its own, for seconds.
 _AT_ONCE = 2
-_TIMED_OUT = "Timeout"  # pytest-timeout's word: a test that hangs may do so for another reason
+_TIMED_OUT = "from pytest-timeout"  # a test that hangs may do so for another reason
 
 
 class Verdict(StrEnum):

@@ -41,6 +41,7 @@ _REPORT = '<testsuites><testsuite><testcase name="test">{}</testcase></testsuite
         (1, '<error message="failed on setup with ProgrammingError"/>', Verdict.DID_NOT_RUN),
         (1, '<failure message="Failed: Timeout (&gt;300.0s) from pytest-timeout."/>', Verdict.DID_NOT_RUN),
         (1, "", Verdict.DID_NOT_RUN),
+        (1, '<failure message="TimeoutError"/>', Verdict.FAILED),
         (4, "", Verdict.DID_NOT_RUN),
     ],
 )

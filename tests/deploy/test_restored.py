@@ -7,7 +7,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from domain.command import Command, Decision, Resume, Stop
 from domain.instance import InstanceStatus, Reason
-from domain.outcome import Unknown
+from domain.outcome import NotSent, Unknown
 from domain.step import Ending
 from operating.acting import Answer, act
 from operating.finding import find_instance
@@ -52,6 +52,27 @@ async def test_a_send_under_way_while_postgresql_is_restored_is_not_sent_again(s
         await scene.handle().result()
     assert _steps(provider) == [1, 2]
     assert await assert_counted(scene) == {"skipped": 1, "sent": 1}
+
+
+async def test_a_second_try_under_way_while_postgresql_is_restored_is_not_sent_again(
+    scene: Scene, backup: Backup
+) -> None:
+    failing = ScriptedProvider(lambda _: NotSent(code="down"))
+    halt = Halt.new()
+    provider = ScriptedProvider(lambda _: Unknown(code="cut"), after=halt)
+    await scene.enroll(a_sequence(_AT_ONCE), a_lead())
+    async with scene.worker(failing):
+        await until_page(scene.handle(), "(not_sent)")
+    await backup.take()
+    await scene.handle().signal("pause")
+    await scene.handle().signal("resume")
+    async with scene.worker(provider):
+        await halt.reached.wait()
+        await backup.restore()
+        halt.go.set()
+        await until_page(scene.handle(), _BEHIND)
+        assert "say sent, not_sent, skip or stop" in await refusal(scene.handle(), "resume")
+        assert _steps(provider) == [1]
 
 
 async def test_a_follow_up_that_is_further_than_the_store_waits_for_a_person_and_sends_nothing_twice(

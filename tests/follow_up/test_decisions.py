@@ -8,7 +8,7 @@ import pytest
 
 from domain.command import Decision
 from domain.outcome import Fault, Refused, Sent, Unknown
-from providers.scripted import ScriptedProvider
+from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.looking import page, refusal, until_instant, until_page
 from tests.scene import Scene, a_lead, a_sequence
 
@@ -106,6 +106,22 @@ async def test_what_was_refused_can_not_be_settled_as_sent_or_not(scene: Scene, 
         sentence = await refusal(scene.handle(), "resume", decision)
     assert sentence == ("step 1 is refused (refused: the message: smtp-554): resume, skip or stop are possible")
     assert await scene.states() == ["refused"]
+
+
+@pytest.mark.parametrize("decision", [None, "sent", "not_sent"])
+async def test_i3_what_is_said_while_a_step_is_being_sent_settles_no_uncertain_send(
+    scene: Scene, decision: str | None
+) -> None:
+    halt = Halt.new()
+    async with scene.worker(ScriptedProvider(lambda _: Unknown(code="cut"), after=halt)):
+        await scene.enroll(a_sequence(), a_lead())
+        await halt.reached.wait()
+        await scene.handle().signal("pause")
+        await scene.handle().signal("resume", decision)
+        halt.go.set()
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+        assert "paused already" in await refusal(scene.handle(), "pause")  # whatever was said before has been heard
+    assert await scene.states() == ["unknown"]
 
 
 async def test_a_refused_decision_is_shown_on_the_page_until_the_next_word(scene: Scene) -> None:
