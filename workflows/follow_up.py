@@ -127,7 +127,7 @@ class FollowUpWorkflow(Inbox):
             self._apply(await self._asking.settle(None))
 
     async def _obey(self, asked: Asked) -> None:
-        if isinstance(asked.command, Resume | Reject | Done) and self._at.step < (asked.command.step or 0):
+        if isinstance(asked.command, Resume | Reject | Done) and self.is_ahead(asked.command):
             await self._catch_up(asked.command.step or 0)
         if (objection := self.objection(asked.command)) is not None:
             self.answer(asked, objection, refused=not self._at.is_so(asked.command))

@@ -6,8 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.command import Decision
+from activities.recording import record
+from domain.command import Decision, Resume
 from domain.outcome import Fault, Refused, Sent, Unknown
+from domain.step import RecordOutcome
+from operating.acting import act
+from operating.finding import find_instance
 from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.looking import page, refusal, until_instant, until_page
 from tests.scene import Scene, a_lead, a_sequence
@@ -122,6 +126,21 @@ async def test_i3_what_is_said_while_a_step_is_being_sent_settles_no_uncertain_s
         await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
         assert "paused already" in await refusal(scene.handle(), "pause")  # whatever was said before has been heard
     assert await scene.states() == ["unknown"]
+
+
+async def test_a_resume_of_the_step_the_store_is_at_lets_a_run_go_on_that_has_not_heard_of_it(scene: Scene) -> None:
+    provider = ScriptedProvider(lambda one: Unknown(code="cut") if "/1/" in one.draft_id else Sent(code="ok"))
+    async with scene.worker(provider):
+        await scene.enroll(a_sequence(timedelta(0), timedelta(0)), a_lead())
+        await until_page(scene.handle(), "**paused** (send_outcome_unknown)")
+        [row] = await scene.rows("SELECT claim_token FROM drafts")
+        told = RecordOutcome(instance_id=scene.instance(), step=1, token=str(row[0]), outcome=Sent(code="late"))
+        async with scene.engine.begin() as connection:
+            await record(connection, told, "a worker that can't reach Temporal")
+        found = await find_instance(scene.engine, scene.workspace, scene.instance())
+        await act(scene.engine, scene.client, found, Resume(), "it stands still")
+        await scene.handle().result()
+    assert await scene.states() == ["sent", "sent"]
 
 
 async def test_a_refused_decision_is_shown_on_the_page_until_the_next_word(scene: Scene) -> None:
