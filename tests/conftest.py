@@ -20,6 +20,13 @@ from tests.replaying import assert_replays
 from tests.scene import Scene, open_scene
 
 TEMPLATE = "followup_template"
+# What sessions must not take from their server: whoever forgets to set it fails somewhere in the suite.
+_HOSTILE = {
+    "synchronous_commit": "off",
+    "default_transaction_isolation": "repeatable read",
+    "TimeZone": "Pacific/Kiritimati",
+    "DateStyle": "SQL, DMY",
+}
 # no test is timed: a busy machine is no reason to fail
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -30,6 +37,7 @@ async def stack() -> AsyncIterator[Devstack]:
     """A devstack that leaves the usual ports to a `make run` beside it. Whoever takes a part down takes it up again."""
     with tempfile.TemporaryDirectory() as folder:
         async with Devstack(Path(folder), durable=False, in_memory=True, usual_ports=False) as running:
+            await running.postgres.set_defaults(_HOSTILE)
             yield running
 
 

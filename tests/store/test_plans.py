@@ -24,6 +24,7 @@ from store import (
     approvals,
     chosen,
     drafts,
+    durability,
     events,
     evidence,
     facts,
@@ -94,6 +95,7 @@ _GONE = ["00001@gone.test", "new@gone.test"]
 # How each query is called; one that is public and not here fails the test below.
 CALLS: dict[str, Call] = {
     "facts.read_facts": lambda connection: facts.read_facts(connection, _locked(), 1),
+    "durability.read_database_settings": durability.read_database_settings,
     "drafts.insert_draft": _new_draft,
     "drafts.claim_draft": lambda connection: drafts.claim_draft(
         connection, DRAFT, drafts.Claim(TOKEN, "run", "test", timedelta(1), timedelta(1))
