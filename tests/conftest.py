@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import update
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from devstack.stack import Devstack
+from store.engine import open_engine
 from store.schema import migrate
+from store.tables import LinkKey
 from tests.command import Command
+from tests.naming import KEY
 from tests.replaying import assert_replays
 from tests.scene import Scene, open_scene
 
@@ -63,7 +67,12 @@ async def client(temporal_address: str) -> Client:
 @pytest.fixture(scope="session")
 async def template_database(stack: Devstack) -> str:
     """A database with the schema, made once by the real migrations, to be copied."""
-    await migrate(await stack.postgres.create_database(TEMPLATE))
+    url = await stack.postgres.create_database(TEMPLATE)
+    await migrate(url)
+    engine = open_engine(url, connections=1)
+    async with engine.begin() as connection:
+        await connection.execute(update(LinkKey).values(secret=KEY))
+    await engine.dispose()  # a database that somebody is connected to can't be copied
     return TEMPLATE
 
 
