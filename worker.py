@@ -22,6 +22,7 @@ from activities.discreet import DiscreetInterceptor
 from activities.linking import Links
 from activities.steps import StepActivities
 from activities.terms import Terms
+from activities.workspace import WorkspaceInterceptor
 from connect import UnreachableError, leave, open_temporal
 from providers.choose import open_provider
 from providers.provider import Provider
@@ -52,7 +53,7 @@ def make_worker(client: Client, engine: AsyncEngine, provider: Provider, setting
         activities=[steps.deliver_step, steps.settle_step, steps.pause_follow_up, steps.record_outcome],
         identity=identity,
         workflow_runner=_RUNNER,
-        interceptors=[DiscreetInterceptor()],
+        interceptors=[DiscreetInterceptor(), WorkspaceInterceptor(settings.workspace)],
         max_concurrent_activities=settings.concurrent_steps,
         # a begun send is finished and recorded: no sooner does the worker let go
         graceful_shutdown_timeout=settings.send_timeout + _AROUND_A_SEND,
