@@ -19,6 +19,8 @@ WHAT_HAPPENED = {
     Reason.EVIDENCE_CONTRADICTS: "The message counts as not sent, but was **seen outside**. Resuming does not send it.",
     Reason.STORE_IS_BEHIND: "The database was restored to an earlier point, and has lost whether this message **was "
     "sent**. A plain resume says nothing of that.",
+    Reason.RECIPIENT_IN_USE: "Another follow-up, which came first, goes to the same address. Resume sends this step "
+    "beside it; stop ends this one.",
     Reason.OPERATOR: "An operator paused it. Resume goes on where it stopped.",
 }
 DECISIONS = {
