@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,16 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.service import RPCError
 
-from connect import EXPECTED, UnreachableError, connect_temporal, database_errors, leave, open_database, run
+from connect import (
+    EXPECTED,
+    UnreachableError,
+    connect_temporal,
+    database_errors,
+    leave,
+    open_database,
+    open_temporal,
+    run,
+)
 from domain.instance import InstanceStatus
 from intake.file_error import FileError
 from intake.replying import ReplyError
@@ -28,6 +38,7 @@ from operating import (
     task_edit_command,
     why_commands,
 )
+from operating.doctor import Checked, check_postgresql
 from operating.editing import EditError
 from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
@@ -35,7 +46,8 @@ from operating.options import AsJson, Which
 from operating.page import print_list, print_story
 from operating.reach import Reach, Reached
 from operating.story import Story, read_story
-from settings import HOME, Settings, login_name, read_sender, read_settings
+from settings import HOME, Settings, login_name, read_sender, read_settings, temporal_connection
+from store.engine import open_engine
 from store.listing import Listed, list_instances
 from store.schema import migrate as migrate_schema
 
@@ -70,6 +82,38 @@ def migrate() -> None:
             return await migrate_schema(settings.database_url.get_secret_value())
 
     typer.echo(f"the schema is at revision {_run(work)}")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Look at what everything stands on: PostgreSQL's settings and schema, Temporal and its search attributes.
+
+    Says what was found, and the remedy where something is wrong; the exit code is then 1.
+
+    Example: `followup doctor`
+    """
+    checked = _run(_checked)
+    if as_json:
+        _print_json([asdict(one) for one in checked])
+    else:
+        typer.echo("\n".join(one.line for one in checked))
+    raise typer.Exit(any(one.problem for one in checked))
+
+
+async def _checked() -> list[Checked]:
+    settings = read_settings()
+    with database_errors(settings):
+        engine = open_engine(settings.database_url.get_secret_value(), 1)
+        try:
+            database = await check_postgresql(engine)
+        finally:
+            await engine.dispose()
+    where = temporal_connection()["target_host"]
+    try:
+        client = await open_temporal()
+    except UnreachableError as error:
+        return [*database, Checked(what="Temporal", found=str(where), problem=str(error))]
+    return [*database, Checked(what="Temporal", found=f"{where}, namespace {client.namespace}, search attributes")]
 
 
 @app.command("list")

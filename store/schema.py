@@ -62,12 +62,13 @@ async def check_database(database_url: str) -> None:
         async with engine.connect() as connection:
             if problems := (await read_database_settings(connection)).problems:
                 raise DurabilityError("\n".join(problems))
-            await _check_schema(connection)
+            await check_schema(connection)
     finally:
         await engine.dispose()
 
 
-async def _check_schema(connection: AsyncConnection) -> None:
+async def check_schema(connection: AsyncConnection) -> str:
+    """Return the schema's revision. Raises SchemaError, with the remedy, when this code can't run on it."""
     found = await _revision(connection)
     oldest = await _oldest_code(connection) if found and found > newest_revision() else None
     if found != newest_revision() and (oldest is None or newest_revision() < oldest):
@@ -75,6 +76,7 @@ async def _check_schema(connection: AsyncConnection) -> None:
             f"the database is at revision {found or 'none'}, this version needs {newest_revision()}: "
             "run `followup migrate`, with the newest version of the application"
         )
+    return found or ""
 
 
 async def _revision(connection: AsyncConnection) -> str | None:

@@ -37,6 +37,7 @@ from store import (
     listing,
     locks,
     replies,
+    schema,
     sequences,
     shown,
     stops,
@@ -99,6 +100,7 @@ _GONE = ["00001@gone.test", "new@gone.test"]
 CALLS: dict[str, Call] = {
     "facts.read_facts": lambda connection: facts.read_facts(connection, _locked(), 1),
     "durability.read_database_settings": durability.read_database_settings,
+    "schema.check_schema": schema.check_schema,
     "drafts.insert_draft": _new_draft,
     "drafts.claim_draft": lambda connection: drafts.claim_draft(connection, DRAFT, CLAIM),
     "drafts.holds_claim": lambda connection: drafts.holds_claim(connection, DRAFT, CLAIM),
@@ -264,7 +266,7 @@ _READ_NO_TABLE = {"Bitmap Heap Scan", "CTE Scan", "Values Scan", "Function Scan"
 
 
 # tables of one row, for ever: there is no quicker way to read them
-_OF_ONE_ROW = {"link_keys"}
+_OF_ONE_ROW = {"link_keys", "alembic_version", "compatibility"}
 
 
 def _scans(plan: dict[str, Any]) -> Iterator[str]:
