@@ -141,9 +141,12 @@ class Wire(asyncio.Protocol):
         """Say QUIT, and return what is heard until its 221, or until the server goes or falls silent.
 
         A server answers one command after the other: a reply that comes before the 221 answers what was asked before.
+        Raises StrayReplyError when one stood there before QUIT was said.
         """
         # RFC 5321, 3.8 lets a server say 421, and nothing else, without having been asked
-        self.unasked |= bool(self._received) and not self._received.startswith(_CLOSING)
+        if self._received and not self._received.startswith(_CLOSING):
+            self.unasked = True
+            raise StrayReplyError("a reply came behind the last one")
         heard: list[Reply] = []
         with suppress(ConnectionError, TimeoutError, GarbledReplyError):
             self.write(b"QUIT\r\n")

@@ -38,7 +38,7 @@ async def measure(console: Console, *, messages: int, seed: int, seeds: int) -> 
     each = max(1, messages // (len(JUDGED) * seeds))
     rows, wrong = [], 0
     for name in MANNERS:
-        counted = [await _one(name, number, each) for number in range(seed, seed + seeds)]
+        counted = [await send_to(name, number, each) for number in range(seed, seed + seeds)]
         rows.append([name, *_row(counted, each)])
         if name != LIES:
             wrong += sum(count.wrong_sent + count.wrong_not_sent for count in counted)
@@ -59,7 +59,8 @@ def _row(counted: list[Count], each: int) -> list[str]:
     return [f"{figure:,}" for figure in [*figures, sum(count.wrong_not_sent for count in counted)]]
 
 
-async def _one(manners: str, seed: int, messages: int) -> Count:
+async def send_to(manners: str, seed: int, messages: int) -> Count:
+    """Send so many messages to one server, and count what became of them."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "taken"
         log.touch()

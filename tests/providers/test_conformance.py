@@ -193,6 +193,7 @@ CASES = [
     Case("final", b"259 2.0.0 queued\r\n", Sent, "smtp-259"),
     *(Case("final", b"%d well\r\n" % code, Unknown, f"smtp-{code}-final") for code in (200, 220, 221, 235, 249, 260)),
     Case("final", b"250 queued\r\n250 queued\r\n", Unknown, "smtp-stray-final"),
+    Case("final", b"250 queued\r\n221 bye\r\n", Unknown, "smtp-stray-final"),
     Case("final", b"250 queued\r\n554 5.7.1 spam\r\n", Unknown, "smtp-stray-final"),
     Case("final", b"554 5.7.1 spam\r\n250 queued\r\n", Unknown, "smtp-stray-final"),
     Case("final", b"450 4.7.1 greylisted\r\n250 queued\r\n", Unknown, "smtp-stray-final"),
