@@ -160,8 +160,9 @@ _ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux's ker
 @_ON_LINUX
 async def test_a_terminator_in_the_kernel_of_a_suspended_process_is_discarded_when_nothing_is_taken_for_long() -> None:
     async with StuckPeer() as peer, _suspended(peer, "0.5") as (_, port):
-        while _is_established(port):  # noqa: ASYNC110 - the kernel tells nobody
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            while _is_established(port):  # noqa: ASYNC110 - the kernel tells nobody
+                await asyncio.sleep(0.05)
         assert ENDED not in await peer.read_on()
 
 
