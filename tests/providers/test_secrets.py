@@ -11,7 +11,7 @@ from typing import get_type_hints
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -55,6 +55,7 @@ def test_the_passwords_there_are_are_among_them() -> None:
     assert {"Server.password", "Mailbox.password"} <= {name for name, _ in _holders()}
 
 
+@settings(max_examples=20)  # each reads the authorities of the system anew
 @given(password=_PASSWORDS)
 def test_no_password_of_an_smtp_server_is_shown(password: str) -> None:
     url = f"smtps://ada:{quote(password, safe='')}@mail.test"
@@ -65,6 +66,7 @@ def test_no_password_of_an_smtp_server_is_shown(password: str) -> None:
     assert server.password.get_secret_value() == password
 
 
+@settings(max_examples=20)  # each reads the authorities of the system anew
 @given(password=_PASSWORDS)
 def test_no_password_of_a_mailbox_is_shown(password: str) -> None:
     mailbox = read_imap_url(f"imaps://ada:{quote(password, safe='')}@mail.test/INBOX")
