@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
     # smtp:// sends letters as they are: fine on this machine, and to a relay whose network one trusts
     smtp_plain: bool = False
+    # declares that the server never delivers what it answered 4yz after the terminator; stock ones do (docs/why.md)
+    smtp_deferral_means_not_sent: bool = False
     # RFC 5321, 4.5.3.2.6: less than ten minutes "would typically result in delivery of multiple copies"
     send_timeout: timedelta = Field(default=timedelta(seconds=600), gt=timedelta(0), le=timedelta(hours=1))
     sender: str

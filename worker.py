@@ -91,9 +91,14 @@ async def _start(settings: Settings) -> tuple[Client, AsyncEngine, Provider]:
 
 
 def _open_provider(settings: Settings) -> Provider:
-    smtp_url, plain = settings.smtp_url.get_secret_value(), settings.smtp_plain
     try:
-        return open_provider(settings.provider, smtp_url, settings.send_timeout, allow_plain_remote=plain)
+        return open_provider(
+            settings.provider,
+            settings.smtp_url.get_secret_value(),
+            settings.send_timeout,
+            allow_plain_remote=settings.smtp_plain,
+            deferral_means_not_sent=settings.smtp_deferral_means_not_sent,
+        )
     except ValueError as error:
         raise SettingsError(f"FOLLOWUP_SMTP_URL: {error}") from None
 

@@ -7,6 +7,7 @@ doors     enrolments by the starter, enrolments and stops by signed events over 
 cold      from a worker's start until it polls, and until its first letter is accepted
 tables    time and pages of a claim and its record, in small tables and in large ones (--drafts)
 memory    a worker's memory with sleeping follow-ups in its cache
+rules     outcomes of sends to servers that break the rules of SMTP, beside what those servers did (--messages, --seeds)
 sleeping  the next follow-ups that fall due, among many that sleep (--sleeping)
 """
 
@@ -17,16 +18,19 @@ from rich.console import Console
 from bench import cold, doors, due, memory, sleeping, steps, tables
 from bench.command import at_least_one, run_command
 from bench.ground import Ground, open_ground
+from bench.rules import measure as rules
 from connect import leave
 
 _USUAL = ("steps", "idle", "busy", "doors", "cold")
 # Temporal's development server, told to keep all in memory, breaks down at 4 GiB: with 95,000 that sleep.
 _MOST_IN_MEMORY = 50_000
-_ALL = (*_USUAL, "tables", "memory", "sleeping")
+_ALL = (*_USUAL, "tables", "memory", "rules", "sleeping")
+# These stand on no devstack, or on one of their own.
+_APART = {"tables", "rules", "sleeping"}
 
 
 async def _measure(console: Console, given: argparse.Namespace) -> int:
-    if set(given.what) - {"tables", "sleeping"}:
+    if set(given.what) - _APART:
         async with open_ground() as ground:
             await _on(console, ground, given)
     if "sleeping" in given.what:
@@ -35,6 +39,8 @@ async def _measure(console: Console, given: argparse.Namespace) -> int:
             await sleeping.measure(console, ground, asleep=given.sleeping, due=given.leads)
     if "tables" in given.what:
         await tables.measure(console, small=given.small, large=given.drafts, claims=given.claims)
+    if "rules" in given.what:
+        return await rules.measure(console, messages=given.messages, seed=given.seed, seeds=given.seeds)
     return 0
 
 
@@ -70,6 +76,9 @@ def _arguments() -> argparse.Namespace:
         ("--drafts", 1_000_000, "rows of the large table of drafts; ten million take 20 GB and eight minutes"),
         ("--small", 4_000, "rows of the small one"),
         ("--claims", 1_000, "claims measured in each"),
+        ("--messages", 30_000, "how many are sent to servers that break the rules, all together"),
+        ("--seed", 1, "the first seed of those servers"),
+        ("--seeds", 4, "how many seeds"),
         ("--sleeping", 10_000, "follow-ups that sleep; Temporal's development server takes 15 to 50 a second"),
     ):
         parser.add_argument(option, type=at_least_one, default=default, help=f"{meaning} ({default})")

@@ -39,13 +39,13 @@ class Refused(_Outcome):
 
 
 class NotSent(_Outcome):
-    """Surely not sent: the failure came before the point of no return."""
+    """Surely not sent: the failure came before the point of no return, or the provider knows and says so."""
 
     kind: Literal["not_sent"] = "not_sent"
 
 
 class Unknown(_Outcome):
-    """The failure came after the point of no return: it may have been sent."""
+    """The failure came after the point of no return, or what was answered there proves nothing: it may be sent."""
 
     kind: Literal["unknown"] = "unknown"
 

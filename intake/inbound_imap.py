@@ -53,7 +53,7 @@ class Folder:
             return imaplib.IMAP4(host, port, timeout=patience)
 
     def _log_in(self) -> None:
-        user, password = self._mailbox.user, self._mailbox.password
+        user, password = self._mailbox.user, self._mailbox.password.get_secret_value()
         with self._told("refused the login"):
             if "AUTH=PLAIN" in self._imap.capabilities:
                 self._imap.authenticate("PLAIN", lambda _: f"\0{user}\0{password}".encode())

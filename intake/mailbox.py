@@ -2,8 +2,10 @@
 
 import ipaddress
 import re
-from typing import NamedTuple
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
+
+from pydantic import SecretStr
 
 _FORM = "write imaps://user:password@host:993/INBOX; letters that mean something in a URL as %XX"
 
@@ -12,14 +14,15 @@ class ImapError(Exception):
     """A mailbox can't be read. The sentence names its host and folder, never its user or password."""
 
 
-class Mailbox(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailbox:
     """Where a folder is, and how it is opened."""
 
     host: str
     port: int
     tls: bool
-    user: str
-    password: str
+    user: str = field(repr=False)  # often an address
+    password: SecretStr
     folder: str
 
     @property
@@ -48,7 +51,14 @@ def read_imap_url(url: str) -> Mailbox:
     if parts.scheme == "imap" and not _is_loopback(parts.hostname):
         raise ImapError("--imap: imap:// would show the password to the network: use imaps://")
     tls = parts.scheme == "imaps"
-    return Mailbox(parts.hostname, port or (993 if tls else 143), tls, user, password, folder or "INBOX")
+    return Mailbox(
+        host=parts.hostname,
+        port=port or (993 if tls else 143),
+        tls=tls,
+        user=user,
+        password=SecretStr(password),
+        folder=folder or "INBOX",
+    )
 
 
 def _is_loopback(host: str) -> bool:

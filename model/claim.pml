@@ -36,6 +36,7 @@ bool fingers;            /* an operator speaks at any time, and not only where s
 #define ATTEMPT_TWO_CLAIMS (variant == 13)   /* from here on: what another guard makes up for */
 #define ANY_RUN_GIVES_UP (variant == 14)
 #define THREAD_BY_INDEX_ALONE (variant == 15)
+#define LATE_DEFERRAL_PROVES (variant == 17)
 #define WINDOW_UNUSED (variant == 16)        /* the window is open, but nobody says not_sent while a process stands in it */
 
 mtype = { NOTHING,
@@ -431,7 +432,12 @@ written:
     :: atomic { !calm -> printf("| attempt %d: its worker dies\n", token); die() }
     :: atomic { taken -> printf("| attempt %d is answered: taken\n", token); finish(SENT) }
     :: atomic { !taken -> printf("| attempt %d is answered: refused\n", token); in_vain(); finish(REFUSED) }
-    :: atomic { !taken -> printf("| attempt %d is answered: not now\n", token); in_vain(); finish(NOT_SENT) }
+    :: atomic { !taken -> printf("| attempt %d is answered: not now, by policy\n", token); in_vain(); finish(NOT_SENT) }
+    :: atomic { printf("| attempt %d is answered: not now, for a trouble behind the server\n", token);
+            if                              /* smtp_outcome.py: any other 4yz, whether or not the message is delivered */
+            :: LATE_DEFERRAL_PROVES -> in_vain(); finish(NOT_SENT)
+            :: else -> finish(UNKNOWN)
+            fi }
     :: atomic { printf("| attempt %d gets no answer\n", token); finish(UNKNOWN) }
     fi;
 

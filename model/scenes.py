@@ -27,6 +27,7 @@ class Variant(IntEnum):
     ANY_RUN_GIVES_UP = 14
     THREAD_BY_INDEX_ALONE = 15
     WINDOW_UNUSED = 16
+    LATE_DEFERRAL_PROVES = 17
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ BROKEN = {
     "a claim is settled while it is fresh": Play(1, _V.FRESH_CLAIMS_ARE_SETTLED, words=1),
     "a not_sent is taken of a later try": Play(3, _V.WORDS_OF_ANY_TRY, words=1, calm=1, only_not_sent=1),
     "nothing guards the thread": Play(2, _V.THREAD_UNGUARDED, instances=2),
+    "a 4yz after the terminator is taken for a proof": Play(2, _V.LATE_DEFERRAL_PROVES),
     "a claim does not look for evidence": Play(2, _V.EVIDENCE_UNREAD, words=2, evidence=1, calm=1),
 }
 # The exception that is known (docs/why.md): open, it is found; open and not used, nothing else is.

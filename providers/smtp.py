@@ -1,19 +1,22 @@
-"""Sending through an SMTP server: one recipient a transaction, and a gate before the message's terminator.
+"""Sending through an SMTP server: one message a connection, and a gate before the message's terminator.
 
 The terminator (`.` on a line of its own) is the point of no return: with it the message becomes the server's to
 deliver (RFC 5321, 4.1.1.4), and until the server answers, nobody can tell whether it has.
+
+A connection carries one message and ends with QUIT, whose 221 is awaited: it tells that the reply before it was the
+answer it was taken for. What a server says late of one message is never heard by the next.
 """
 
+import asyncio
 from datetime import timedelta
 from typing import NamedTuple
 
-from domain.outcome import NotSent, Outcome, Refused, Sent
+from domain.outcome import NotSent, Outcome
 from providers.provider import CLAIM_EXPIRED, GATE_FAILED, Gate, Letter
-from providers.smtp_idle import IdleWires
 from providers.smtp_letter import TERMINATOR, envelope, refuse_for_server, refuse_unfit, stuffed
-from providers.smtp_outcome import Phase, outcome_of
+from providers.smtp_outcome import Phase, Trust, confirmed, is_to_be_confirmed, outcome_of
 from providers.smtp_session import Server, open_wire, read_url
-from providers.smtp_wire import Wire
+from providers.smtp_wire import Reply, Wire
 
 # Before the point of no return patience gains nothing: a failure there is safe, and the letter is tried again later
 _STEP = timedelta(seconds=30)
@@ -27,63 +30,69 @@ class Patience(NamedTuple):
 
 
 class SmtpProvider:
-    """Sends through one SMTP server. Sends may run side by side; idle connections are used again for a short while."""
+    """Sends through one SMTP server. Sends may run side by side, each on a connection of its own."""
 
     name = "smtp"
 
-    def __init__(self, server: Server, patience: Patience) -> None:
+    def __init__(self, server: Server, patience: Patience, *, deferral_means_not_sent: bool = False) -> None:
         self._server = server
         self._patience = patience
-        self._idle = IdleWires()
+        self._trust = Trust(deferrals=deferral_means_not_sent)
 
     @classmethod
-    def from_url(cls, url: str, *, send_timeout: timedelta, allow_plain_remote: bool = False) -> "SmtpProvider":
+    def from_url(
+        cls,
+        url: str,
+        *,
+        send_timeout: timedelta,
+        allow_plain_remote: bool = False,
+        deferral_means_not_sent: bool = False,
+    ) -> "SmtpProvider":
         """Make a provider of a URL (`smtp_session.read_url`); raises ValueError with a sentence.
 
         `send_timeout` bounds the wait for the final reply, and the transfer of the body, each in total. The session's
         set-up and each reply before are bounded by 30 s, or by `send_timeout` if that is shorter.
+        `deferral_means_not_sent` declares that the server never delivers what it answered 4yz after the terminator.
         """
         server = read_url(url, allow_plain_remote=allow_plain_remote)
-        return cls(server, Patience(step=min(_STEP, send_timeout), final=send_timeout))
+        patience = Patience(step=min(_STEP, send_timeout), final=send_timeout)
+        return cls(server, patience, deferral_means_not_sent=deferral_means_not_sent)
 
     async def send(self, letter: Letter, gate: Gate) -> Outcome:
         """Send one letter (`Provider.send`). Cancelled, it drops the connection and gives no outcome."""
         unfit = refuse_unfit(letter)
         if unfit is not None:
             return unfit
-        wire = self._idle.take()
-        if wire is not None:
-            phase, outcome = await self._attempt(letter, gate, wire)
-            if phase is not Phase.MAIL:
-                return outcome
-            # a connection gone stale shows at its first command: nothing was begun, so a fresh one may be asked
-        return (await self._attempt(letter, gate, None))[1]
-
-    async def close(self) -> None:
-        """Take leave of the server on every idle connection; lasts about a second at most."""
-        await self._idle.close()
-
-    async def _attempt(self, letter: Letter, gate: Gate, wire: Wire | None) -> tuple[Phase, Outcome]:
         transaction = _Transaction(letter, gate, self._patience)
-        outcome: Outcome | None = None
+        wire: Wire | None = None
         try:
-            if wire is None:
-                wire = await open_wire(self._server, self._patience.step, transaction.enter)
-            outcome = await transaction.run(wire)
+            wire = await open_wire(self._server, self._patience.step, transaction.enter)
+            return await self._outcome(transaction, wire)
         except Exception as error:  # whatever it is: the phase tells what it means
-            outcome = outcome_of(transaction.phase, error)
+            return outcome_of(transaction.phase, error, self._trust)
         finally:
             if wire is not None:
-                self._release(wire, transaction.phase, outcome)
-        return transaction.phase, outcome
+                self._remember(wire)
+                wire.drop()
 
-    def _release(self, wire: Wire, phase: Phase, outcome: Outcome | None) -> None:
-        if isinstance(outcome, Sent):
-            self._idle.give(wire)
-        elif isinstance(outcome, Refused) and phase is not Phase.BODY:
-            wire.quit()
-        else:  # a half-sent message must not be followed by anything, and a silent server is owed no farewell
-            wire.drop()
+    async def close(self) -> None:
+        """Do nothing: no connection outlives its message."""
+
+    async def _outcome(self, transaction: "_Transaction", wire: Wire) -> Outcome:
+        ended = await transaction.run(wire)
+        if not isinstance(ended, Reply):
+            return ended
+        outcome = outcome_of(transaction.phase, ended, self._trust)
+        # a half-sent message must not be followed by anything
+        if transaction.phase is Phase.BODY or not is_to_be_confirmed(transaction.phase, outcome):
+            return outcome
+        afterwards = await wire.quit(transaction.patience_left())
+        self._remember(wire)
+        return confirmed(transaction.phase, ended, afterwards, self._trust)
+
+    def _remember(self, wire: Wire) -> None:
+        """From the first thing that a server said unasked, nothing is believed of it that its 221 doesn't confirm."""
+        self._trust = self._trust._replace(orderly=self._trust.orderly and not wire.unasked)
 
 
 class _Transaction:
@@ -94,16 +103,27 @@ class _Transaction:
         self._letter = letter
         self._gate = gate
         self._patience = patience
+        self._last_answer_at: float | None = None
 
     def enter(self, phase: Phase) -> None:
         self.phase = phase
 
-    async def run(self, wire: Wire) -> Outcome:
-        """Hand the letter over. Raises what `Wire` raises."""
-        wire.letters += 1
-        refused = await self._envelope(wire)
-        if refused is not None:
-            return refused
+    def patience_left(self) -> timedelta:
+        """How long QUIT's answer may take: a step's time, within what is left for the end of the whole send."""
+        if self._last_answer_at is None:
+            return self._patience.step
+        left = timedelta(seconds=self._last_answer_at - asyncio.get_running_loop().time())
+        return min(self._patience.step, left)
+
+    async def run(self, wire: Wire) -> Reply | Outcome:
+        """Hand the letter over; gives the reply that ended it, or what ended it without one. Raises as `Wire` does."""
+        self.phase = Phase.MAIL
+        unfit = refuse_for_server(self._letter, wire.extensions)
+        if unfit is not None:
+            return unfit
+        ended = await self._envelope(wire)
+        if ended is not None:
+            return ended
         self.phase = Phase.BODY
         await wire.put(stuffed(self._letter.message), self._patience.final)
         if wire.interrupted():
@@ -117,20 +137,18 @@ class _Transaction:
         # the write: a write that fails may have written.
         self.phase = Phase.FINAL
         wire.write(TERMINATOR)
-        return outcome_of(self.phase, await wire.reply(self._patience.final))
+        self._last_answer_at = asyncio.get_running_loop().time() + self._patience.final.total_seconds()
+        return await wire.reply(self._patience.final)
 
-    async def _envelope(self, wire: Wire) -> Outcome | None:
-        """Go as far as the server's invitation to send the body; the outcome if it ends before."""
-        self.phase = Phase.MAIL
-        unfit = refuse_for_server(self._letter, wire.extensions)
-        if unfit is not None:
-            return unfit
+    async def _envelope(self, wire: Wire) -> Reply | None:
+        """Go as far as the server's invitation to send the body; the reply if it ends before."""
         mail, rcpt = envelope(self._letter, wire.extensions)
         for phase, command, wanted in ((Phase.MAIL, mail, 2), (Phase.RCPT, rcpt, 2), (Phase.DATA, b"DATA", 3)):
             self.phase = phase
             reply = await wire.ask(command, self._patience.step)
             if reply.digit != wanted:
-                return outcome_of(phase, reply)
+                wire.unasked |= reply.digit not in (4, 5)  # no answer to this command: one to another, said again
+                return reply
         return None
 
     async def _ask_gate(self) -> Outcome | None:
@@ -140,6 +158,8 @@ class _Transaction:
             return NotSent(code=GATE_FAILED, reply=type(error).__name__)
         return None if may else NotSent(code=CLAIM_EXPIRED)
 
-    async def _heard_early(self, wire: Wire) -> Outcome:
+    async def _heard_early(self, wire: Wire) -> Reply:
         # the server ended the message's transfer by itself: by a reply, or by hanging up, which raises
-        return outcome_of(self.phase, await wire.reply(self._patience.step))
+        reply = await wire.reply(self._patience.step)
+        wire.unasked |= reply.digit not in (4, 5)
+        return reply

@@ -2,16 +2,19 @@
 
 The sources of the rules: RFC 5321, 4.2.1 (the first digit), 4.1.1.10 (a server that is left before the terminator must
 drop the message), 4.5.3.2.6 and RFC 1047 (after the terminator silence proves nothing); RFC 3463 (enhanced codes).
+Where servers were seen to do otherwise, the rule is stricter than the RFC, and says so.
 """
 
 import re
 import ssl
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 from aiosmtplib import SMTPResponseException
 
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
-from providers.smtp_wire import GarbledReplyError, Reply
+from providers.smtp_wire import GarbledReplyError, Reply, StrayReplyError
 
 
 class Phase(StrEnum):
@@ -37,9 +40,28 @@ class NotOfferedError(Exception):
     """The server does not offer what every send needs; the text is the extension's name in lower case."""
 
 
+class Trust(NamedTuple):
+    """What is believed of a server without proof.
+
+    `deferrals`: whoever runs it declares that it never delivers what it answered 4yz after the terminator.
+    `orderly`: it has never said anything that nothing had asked for.
+    """
+
+    deferrals: bool = False
+    orderly: bool = True
+
+
 # A 5yz here says nothing of the letter, and often passes (a full blocklist, a certificate being renewed)
 _BEFORE_ANY_LETTER = {Phase.CONNECT, Phase.EHLO, Phase.TLS}
 _LONGEST_REPLY = 500
+# After the terminator these alone take responsibility for a message (250, by some servers 251 or 252); any other 2yz
+# answers another command: 220 greets, 221 takes leave, 235 is of AUTH
+_TAKEN = range(250, 260)
+# Enhanced codes of a judgement that was made of the mailbox or by policy (RFC 3463, 3.3 and 3.8): greylisting, rates, a
+# full mailbox. Any other 4yz after the terminator may tell of trouble with a message that is delivered all the same: a
+# stock Postfix answers 451 4.3.0 when a filter before its queue is slower than its time-out, and the filter hands the
+# message on even so.
+_JUDGED = re.compile(r"4\.[27]\.\d{1,3}\b")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 # Enhanced codes of a bad *sender* (RFC 3463, 3.2), which servers that delay rejections give at RCPT
 _SENDER_STATUS = {"5.1.7", "5.1.8"}
@@ -48,7 +70,7 @@ _SENDER_STATUS = {"5.1.7", "5.1.8"}
 _BARE_POLICY = re.compile(r"relay|sender|policy|spam|block|black|denied|authent|rcpthosts|verif|client", re.IGNORECASE)
 
 
-def outcome_of(phase: Phase, happened: Reply | Exception) -> Outcome:
+def outcome_of(phase: Phase, happened: Reply | Exception, trust: Trust) -> Outcome:
     """Translate what ended a send in a phase: a reply of the server, or whatever was raised meanwhile."""
     reply = _replied(happened)
     if phase is Phase.AUTH and isinstance(happened, NotOfferedError):
@@ -59,18 +81,51 @@ def outcome_of(phase: Phase, happened: Reply | Exception) -> Outcome:
     words = {"code": f"smtp-{reply.code}-{phase}", "reply": _trimmed(phase, reply.text)}
     if reply.digit == 5 and phase not in _BEFORE_ANY_LETTER:
         return Refused(fault=_fault(phase, reply), **words)
-    if phase is Phase.FINAL and reply.digit == 2:
+    if phase is Phase.FINAL and reply.code in _TAKEN:
         return Sent(code=f"smtp-{reply.code}", reply=words["reply"])
-    return _unrefused(phase, reply)(**words)
+    return _unrefused(phase, reply, trust)(**words)
 
 
-def _unrefused(phase: Phase, reply: Reply) -> type[NotSent] | type[Unknown]:
-    if phase is Phase.FINAL and reply.digit != 4:
-        return Unknown
+def confirmed(phase: Phase, reply: Reply, afterwards: Sequence[Reply], trust: Trust) -> Outcome:
+    """Translate a reply that ended a send, by what was heard `afterwards`, when QUIT had been said.
+
+    A server answers in turn, so when its 221 is the next thing heard, the reply answered what it seemed to answer.
+    Another one in between leaves open which of them did: then none is believed.
+    """
+    answers = _is_next(reply, afterwards, trust)
+    stray = StrayReplyError("it can't be told which reply is the answer")
+    return outcome_of(phase, reply if answers else stray, trust)
+
+
+def is_to_be_confirmed(phase: Phase, outcome: Outcome) -> bool:
+    """Whether an outcome decides something that a wrong one would decide wrongly."""
+    return isinstance(outcome, Sent | Refused) or (phase is Phase.FINAL and isinstance(outcome, NotSent))
+
+
+def _is_next(reply: Reply, afterwards: Sequence[Reply], trust: Trust) -> bool:
+    match [one.code for one in afterwards]:
+        case [221]:
+            return True
+        case [] | [421]:  # it goes without a word, or with the one that it may always say
+            return trust.orderly
+        case [_]:  # its answer to QUIT is odd; were it the missing answer, it would say the same
+            return trust.orderly and afterwards[0].digit == reply.digit
+        case _:
+            return False
+
+
+def _unrefused(phase: Phase, reply: Reply, trust: Trust) -> type[NotSent] | type[Unknown]:
+    if phase is Phase.FINAL:
+        return NotSent if reply.digit == 4 and (trust.deferrals or _is_judged(reply)) else Unknown
     # a server that accepts before the end was said has not understood us: who knows what it did with the body
     if phase is Phase.BODY and reply.digit == 2:
         return Unknown
     return NotSent
+
+
+def _is_judged(reply: Reply) -> bool:
+    """Whether each line says so: RFC 2034 has them agree, and who contradicts itself proves nothing."""
+    return all(_JUDGED.match(line) for line in reply.text.split("\n"))
 
 
 def _replied(happened: Reply | Exception) -> Reply | None:
@@ -90,6 +145,8 @@ def _code_of_error(phase: Phase, error: Reply | Exception) -> str:
             return f"smtp-no-{error}"
         case TimeoutError():
             return f"smtp-timeout-{phase}"
+        case StrayReplyError():
+            return f"smtp-stray-{phase}"
         case GarbledReplyError() | SMTPResponseException():
             return f"smtp-garbage-{phase}"
         case OSError() if phase is Phase.CONNECT:

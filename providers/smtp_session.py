@@ -4,11 +4,13 @@ import asyncio
 import ipaddress
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NamedTuple, cast
+from typing import cast
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiosmtplib
+from pydantic import SecretStr
 
 from providers.smtp_outcome import NotOfferedError, Phase
 from providers.smtp_wire import Wire
@@ -17,18 +19,16 @@ _FORMS = "smtp://host:port, smtp+starttls://user:password@host:587 or smtps://us
 _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
-class Server(NamedTuple):
-    """An SMTP server. Its repr would show the password, so it is kept out of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """An SMTP server, and how to log in there."""
 
     scheme: str
     host: str
     port: int
-    user: str
-    password: str
-    tls: ssl.SSLContext | None
-
-    def __repr__(self) -> str:
-        return f"{self.scheme}://{self.host}:{self.port}"
+    user: str = field(repr=False)  # often an address
+    password: SecretStr
+    tls: ssl.SSLContext | None = field(repr=False)
 
 
 def read_url(url: str, *, allow_plain_remote: bool) -> Server:
@@ -53,7 +53,7 @@ def read_url(url: str, *, allow_plain_remote: bool) -> Server:
         host=parts.hostname,
         port=port or _PORTS[parts.scheme],
         user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
+        password=SecretStr(unquote(parts.password or "")),
         tls=None if parts.scheme == "smtp" else ssl.create_default_context(),
     )
 
@@ -126,10 +126,11 @@ async def _ehlo(client: aiosmtplib.SMTP) -> None:
 async def _log_in(client: aiosmtplib.SMTP, server: Server) -> None:
     # one mechanism, tried once: the library's `login` tries them all, and a server that hangs up after the first
     # refusal would turn "wrong password" into "lost connection"
+    password = server.password.get_secret_value()
     if "plain" in client.server_auth_methods:
-        await client.auth_plain(server.user, server.password)
+        await client.auth_plain(server.user, password)
     elif "login" in client.server_auth_methods:
-        await client.auth_login(server.user, server.password)
+        await client.auth_login(server.user, password)
     else:
         raise NotOfferedError("auth")
 

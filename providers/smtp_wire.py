@@ -7,8 +7,11 @@ decided here, sent or not sent, bears neither. So after the session is set up we
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple, cast
+
+from providers import smtp_socket
 
 # RFC 5321, 4.2: three digits, a space or hyphen, text. A bare LF is taken as a line's end: the reply is clear without.
 _REPLY_LINE = re.compile(rb"([1-5][0-9]{2})(?:([ -])(.*))?\r?\n")
@@ -16,6 +19,13 @@ _REPLY_LINE = re.compile(rb"([1-5][0-9]{2})(?:([ -])(.*))?\r?\n")
 _LONGEST_REPLY = 64 * 1024
 # small enough that a server that stops reading is noticed early, large enough to cost nothing
 _CHUNK = 64 * 1024
+# No event tells that the kernel has put the last of a body on the wire. One that the server reads is there at once.
+_LOOK_AGAIN = timedelta(milliseconds=5)
+_QUIT_ANSWERED, _CLOSING = 221, b"421"
+# A server that has answered QUIT with anything but 221 goes at once, or has more to say at once.
+_AFTERWORD = timedelta(seconds=1)
+# Of a server that says one thing after another nothing more need be heard to know that it does.
+_MOST_AFTERWORDS = 3
 
 
 class Reply(NamedTuple):
@@ -31,7 +41,11 @@ class Reply(NamedTuple):
 
 
 class GarbledReplyError(Exception):
-    """The server said something that is no reply, or said it out of turn."""
+    """The server said something that is no reply."""
+
+
+class StrayReplyError(GarbledReplyError):
+    """The server said something that nothing had asked for, so no reply can be told from an answer."""
 
 
 def take_reply(received: bytearray) -> Reply | None:
@@ -62,32 +76,36 @@ def _reply(codes: set[int], texts: list[str]) -> Reply:
 
 
 class Wire(asyncio.Protocol):
-    """A connection that takes over a transport; used by one send at a time."""
+    """A connection that takes over a transport, for one message.
+
+    `unasked`: the server has said something that nothing had asked for.
+    """
 
     def __init__(self, transport: asyncio.BaseTransport, extensions: Mapping[str, str]) -> None:
         self.extensions = extensions
-        self.letters = 0
-        self.gone = asyncio.Event()
+        self.unasked = False
         self._transport = cast("asyncio.Transport", transport)
         self._received = bytearray()
         self._ended = False
         self._paused = False
         self._news = asyncio.Event()
-        # paused from the first byte the kernel has not taken: "drained" means all of it is out of our hands
+        # paused from the first byte that the layer below has not taken
         self._transport.set_write_buffer_limits(high=1, low=0)
         self._transport.set_protocol(self)
+        smtp_socket.reset_on_close(self._transport, reset=True)
 
     def interrupted(self) -> bool:
-        """Whether the server spoke or hung up, though nothing was asked."""
-        return bool(self._received) or self._ended or self._transport.is_closing()
+        """Whether the server spoke or hung up, though nothing was asked, also if only the kernel knows of it yet."""
+        return self._heard_of() or smtp_socket.has_unread(self._transport)
 
     async def ask(self, command: bytes, within: timedelta) -> Reply:
         """Send one command line and await its reply.
 
-        Raises ConnectionError, TimeoutError, GarbledReplyError (also when an answer stood there before the question).
+        Raises ConnectionError, TimeoutError, GarbledReplyError (StrayReplyError when one stood there before it).
         """
         if self._received:
-            raise GarbledReplyError("a reply came before its command")
+            self.unasked = True
+            raise StrayReplyError("a reply came before its command")
         self.write(command + b"\r\n")
         return await self.reply(within)
 
@@ -99,13 +117,19 @@ class Wire(asyncio.Protocol):
         return reply
 
     async def put(self, body: bytes, within: timedelta) -> None:
-        """Write a body and see it drained, or stop early when the connection is `interrupted`. Raises TimeoutError."""
+        """Write a body and see all of it on the wire, or stop early when the server spoke or hung up.
+
+        Whatever is written next stands behind nothing. Raises TimeoutError when the server doesn't take it in time.
+        """
+        smtp_socket.discard_after(self._transport, within)
         async with asyncio.timeout(within.total_seconds()):
             for start in range(0, len(body), _CHUNK):
-                if self.interrupted():
+                if self._heard_of():
                     return
                 self.write(body[start : start + _CHUNK])
-                await self._until(lambda: not self._paused or self.interrupted())
+                await self._until(lambda: not self._paused or self._heard_of())
+            while not self._heard_of() and smtp_socket.unsent(self._transport):
+                await self._news_or(_LOOK_AGAIN)
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the transport, at once. Raises ConnectionError when it is known to be dead."""
@@ -113,21 +137,44 @@ class Wire(asyncio.Protocol):
             raise ConnectionResetError("the server hung up")
         self._transport.write(data)
 
-    def drop(self) -> None:
-        """End the connection now; what was not yet sent never is."""
-        self._transport.abort()
+    async def quit(self, within: timedelta) -> tuple[Reply, ...]:
+        """Say QUIT, and return what is heard until its 221, or until the server goes or falls silent.
 
-    def quit(self) -> None:
-        """Take leave without waiting for an answer; a server that doesn't let go is dropped a second later."""
-        if not self._transport.is_closing():
-            self._transport.write(b"QUIT\r\n")
-            self._transport.close()
-            asyncio.get_running_loop().call_later(1, self._transport.abort)
+        A server answers one command after the other: a reply that comes before the 221 answers what was asked before.
+        Raises StrayReplyError when one stood there before QUIT was said.
+        """
+        # RFC 5321, 3.8 lets a server say 421, and nothing else, without having been asked
+        if self._received and not self._received.startswith(_CLOSING):
+            self.unasked = True
+            raise StrayReplyError("a reply came behind the last one")
+        heard: list[Reply] = []
+        with suppress(ConnectionError, TimeoutError, GarbledReplyError):
+            self.write(b"QUIT\r\n")
+            while len(heard) < _MOST_AFTERWORDS and (not heard or heard[-1].code != _QUIT_ANSWERED):
+                heard.append(await self.reply(_AFTERWORD if heard else within))
+        self.unasked |= len(heard) > 1
+        smtp_socket.reset_on_close(self._transport, reset=not heard or heard[-1].code != _QUIT_ANSWERED)
+        return tuple(heard)
+
+    def drop(self) -> None:
+        """End the connection now, by a reset unless it was left in peace: what the server doesn't have, it won't get.
+
+        What its machine has acknowledged is out of our hands: it may read that on, and take a message from it.
+        """
+        self._transport.abort()
 
     async def _until(self, happened: Callable[[], bool]) -> None:
         while not happened():
             self._news.clear()
             await self._news.wait()
+
+    async def _news_or(self, pause: timedelta) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause.total_seconds()):
+                await self._until(self._heard_of)
+
+    def _heard_of(self) -> bool:
+        return bool(self._received) or self._ended or self._transport.is_closing()
 
     def _silent_no_more(self, heard: int) -> Callable[[], bool]:
         def happened() -> bool:
@@ -150,7 +197,6 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the transport's signature
         self._ended = True
         self._news.set()
-        self.gone.set()
 
     def pause_writing(self) -> None:
         self._paused = True

@@ -5,6 +5,9 @@ from bench.breaks.broken import Break
 _ONE_CALL = "tests/crash/test_one_call.py::"
 _SUSPENDED = "tests/crash/test_suspended.py::"
 _CONNECTIONS = "tests/providers/test_smtp_connections.py::"
+_DROP = "tests/providers/test_smtp_drop.py::"
+_PHASES = "tests/providers/test_conformance.py::test_the_phase_of_a_fault_decides_its_outcome"
+_STRAYS = "tests/providers/test_smtp_strays.py::"
 
 BREAKS = [
     Break(
@@ -55,6 +58,76 @@ BREAKS = [
         "        if forbidden is not None:\n            return forbidden\n",
         "",
         _CONNECTIONS + "test_no_terminator_is_written_before_the_gate_has_answered_nor_after_a_no",
+    ),
+    Break(
+        "a 4yz after the terminator proves nothing",
+        "providers/smtp_outcome.py",
+        "return NotSent if reply.digit == 4 and (trust.deferrals or _is_judged(reply)) else Unknown",
+        "return NotSent if reply.digit == 4 else Unknown",
+        _PHASES + "[final-451 4.3.0 queue file]",
+    ),
+    Break(
+        "after the terminator only 250 to 259 take a message",
+        "providers/smtp_outcome.py",
+        "_TAKEN = range(250, 260)",
+        "_TAKEN = range(200, 300)",
+        _PHASES + "[final-220 well]",
+    ),
+    Break(
+        "a reply that decides is confirmed by the 221",
+        "providers/smtp_outcome.py",
+        "    answers = _is_next(reply, afterwards, trust)\n",
+        "    answers = True\n",
+        _STRAYS + "test_no_outcome_is_wrong_whatever_a_server_says_beside_its_answers",
+    ),
+    Break(
+        "a reply behind the last one is no farewell",
+        "providers/smtp_wire.py",
+        "        if self._received and not self._received.startswith(_CLOSING):",
+        "        if False:",
+        _PHASES + "[final-250 queued\\r\\n221 bye]",
+    ),
+    Break(
+        "a reply before its command answers nothing",
+        "providers/smtp_wire.py",
+        "        if self._received:\n            self.unasked = True\n            raise",
+        "        if False:\n            self.unasked = True\n            raise",
+        _PHASES + "[mail-250 fine\\r\\n250 finer]",
+    ),
+    Break(
+        "who has spoken unasked is believed by the 221 alone",
+        "providers/smtp.py",
+        "orderly=self._trust.orderly and not wire.unasked",
+        "orderly=True",
+        _CONNECTIONS + "test_a_server_that_spoke_unasked_once_is_believed_by_its_221_alone",
+    ),
+    Break(
+        "the kernel's receive buffer is looked at before the terminator",
+        "providers/smtp_wire.py",
+        "return self._heard_of() or smtp_socket.has_unread(self._transport)",
+        "return self._heard_of()",
+        _CONNECTIONS + "test_what_the_kernel_alone_has_heard_while_the_gate_was_asked_keeps_the_terminator_back",
+    ),
+    Break(
+        "a connection that ends takes the terminator back (SO_LINGER)",
+        "providers/smtp_wire.py",
+        "        smtp_socket.reset_on_close(self._transport, reset=True)\n",
+        "",
+        _DROP + "test_a_terminator_that_waits_in_our_kernel_is_taken_back",
+    ),
+    Break(
+        "a suspended process's kernel takes the terminator back",
+        "providers/smtp_wire.py",
+        "        smtp_socket.discard_after(self._transport, within)\n",
+        "",
+        _DROP + "test_a_terminator_in_the_kernel_of_a_suspended_process_is_discarded_when_nothing_is_taken_for_long",
+    ),
+    Break(
+        "the terminator waits behind nothing",
+        "providers/smtp_wire.py",
+        "            while not self._heard_of() and smtp_socket.unsent(self._transport):",
+        "            while False:",
+        _DROP + "test_a_message_that_its_server_stops_reading_gets_no_terminator",
     ),
     Break(
         "a claim that failed unforeseen is unknown",

@@ -6,9 +6,9 @@ from asyncio.subprocess import PIPE
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).parents[2]
-# What a build must have as it is now: the schema, and the order of what is said, without which a run that was reset
-# could not be replayed.
-_SINCE = ("store/migrations/versions", "workflows/inbox.py")
+# What a build must have as it is now: the schema; the order of what is said, without which a run that was reset could
+# not be replayed; and what the peer's answers mean, for an older rule sends again what the peer took with a 4yz.
+_SINCE = ("store/migrations/versions", "workflows/inbox.py", "providers/smtp_outcome.py")
 
 
 class BuildError(Exception):
@@ -31,7 +31,8 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 async def _oldest() -> str:
     """The oldest commit that can work beside this one."""
-    return (await _git("log", "-1", "--format=%H", "--", *_SINCE)).strip() or "HEAD"
+    # of a merge the commit itself: those merged may lack each other's
+    return (await _git("log", "-1", "--first-parent", "--format=%H", "--", *_SINCE)).strip() or "HEAD"
 
 
 async def _git(*arguments: str) -> str:

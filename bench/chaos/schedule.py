@@ -70,8 +70,9 @@ class How(StrEnum):
 
 # Only from here on is a message outside, or may be.
 OUTSIDE = (Phase.BODY, Phase.UNTAKEN, Phase.TAKEN)
-# A peer that takes a message and says that it has not lies, and nobody can be right about what a liar has done.
-HONEST = {phase: tuple(How) for phase in Phase} | {Phase.TAKEN: (How.DROP, How.HANG, How.GARBAGE)}
+# A peer that takes a message and answers 5yz lies inside the protocol, and nobody can be right about it. With 4yz it
+# may answer, as stock servers do when something behind them is slower than they wait for.
+WAYS = {phase: tuple(How) for phase in Phase} | {Phase.TAKEN: (How.DROP, How.HANG, How.LATER, How.GARBAGE)}
 
 
 class Fault(NamedTuple):
@@ -149,7 +150,7 @@ def _draw(dice: random.Random, at: float) -> Fault:
         target = dice.choice(LINKS)
     if kind is Kind.MISBEHAVE:
         phase = dice.choice([*Phase, Phase.TAKEN, Phase.UNTAKEN, Phase.TAKEN])
-        return Fault(at, SMTP, kind, messages=dice.randint(1, 5), phase=phase, how=dice.choice(HONEST[phase]))
+        return Fault(at, SMTP, kind, messages=dice.randint(1, 5), phase=phase, how=dice.choice(WAYS[phase]))
     return Fault(at, target, kind, lasts=round(_lasts(dice, target, kind), 2))
 
 

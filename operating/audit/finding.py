@@ -19,7 +19,7 @@ class Kind(StrEnum):
     RECEIVED_TWICE: a mailbox got one Message-ID more than once. TWO_MESSAGES: two different messages came of one draft.
     LOOKS_THE_SAME: equal or nearly equal subject and text to one address within the time of a burst.
     RECEIVED_UNSENT: it came, and the tables say that it was not sent. RECEIVED_UNKNOWN: it came, and its outcome waits
-    to be settled.
+    to be settled. SEEN_TWICE: several copies of one message lie in a Sent folder.
     """
 
     DUPLICATE = "duplicate"
@@ -37,6 +37,7 @@ class Kind(StrEnum):
     LOOKS_THE_SAME = "looks_the_same"
     RECEIVED_UNSENT = "received_unsent"
     RECEIVED_UNKNOWN = "received_unknown"
+    SEEN_TWICE = "seen_twice"
 
 
 class Mark(NamedTuple):

@@ -25,7 +25,10 @@ _DELIVERED = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
 
 
 class Received(NamedTuple):
-    """A message that a mailbox holds. `text` is a hash of its body; `at` is when it arrived, as far as it says."""
+    """A message that a mailbox holds. `text` is a hash of its body; `at` is when it arrived, as far as it says.
+
+    `entered`: what the first server that took it wrote down. Copies of one hand-over share it, two hand-overs never do.
+    """
 
     place: str
     message_id: str
@@ -33,6 +36,7 @@ class Received(NamedTuple):
     subject: str
     text: bytes
     at: datetime | None
+    entered: str = ""
 
     @property
     def draft(self) -> str:
@@ -48,7 +52,7 @@ def read_received(path: Path) -> Iterator[Received]:
             with closing(mailbox.mbox(path, create=False)) as box:
                 yield from _read(box)
         elif (path / "cur").is_dir() and (path / "new").is_dir():
-            yield from _read(mailbox.Maildir(path, create=False))
+            yield from _read_maildir(mailbox.Maildir(path, create=False))
         elif path.is_dir() and any(path.glob("*.eml")):
             for file in sorted(path.glob("*.eml")):
                 with file.open("rb") as opened:
@@ -69,6 +73,12 @@ def _read(box: mailbox.mbox | mailbox.Maildir) -> Iterator[Received]:
         yield _received(f"message {int(key) + 1}" if isinstance(box, mailbox.mbox) else str(key), box[key])
 
 
+def _read_maildir(box: mailbox.Maildir) -> Iterator[Received]:
+    yield from _read(box)
+    for name in sorted(box.list_folders()):  # a filter may have put one of two copies aside
+        yield from (one._replace(place=f".{name}/{one.place}") for one in _read(box.get_folder(name)))
+
+
 def _received(place: str, message: Message) -> Received:
     delivered = next((str(message[name]) for name in _DELIVERED if message[name]), "")
     addresses = sorted(address.lower() for _, address in getaddresses([delivered]))
@@ -79,6 +89,7 @@ def _received(place: str, message: Message) -> Received:
         subject=_decoded(message["Subject"]),
         text=_text(message),
         at=_arrived(message),
+        entered=" ".join(str((message.get_all("Received") or [""])[-1]).split()),
     )
 
 
@@ -111,15 +122,22 @@ def _arrived(message: Message) -> datetime | None:
 
 def received_findings(messages: Sequence[Received], burst: timedelta) -> Iterator[Finding]:
     """Find what came more than once, and what looks as if it had."""
-    ours = [one for one in messages if one.draft]
-    for same in repeated(ours, lambda one: (one.draft, one.recipient)):
-        kind = Kind.RECEIVED_TWICE if len({(one.message_id, one.text) for one in same}) == 1 else Kind.TWO_MESSAGES
-        yield _finding(kind, same)
+    for same in repeated([one for one in messages if one.draft], lambda one: one.draft):
+        yield from _of_one_draft(same)
     others = [one for one in messages if one.message_id and not one.draft]
     for same in repeated(others, lambda one: (one.message_id, one.recipient)):
         yield _finding(Kind.RECEIVED_TWICE, same)
     for alike in repeated(messages, lambda one: (one.recipient, one.subject, one.text)):
         yield from (_finding(Kind.LOOKS_THE_SAME, close) for close in _close(alike, burst))
+
+
+def _of_one_draft(same: list[Received]) -> Iterator[Finding]:
+    """A draft has one recipient. What came of it to several mailboxes may be one message that was passed on."""
+    handed_over = {one.entered for one in same if one.entered}
+    groups = [same] if len(handed_over) > 1 else repeated(same, lambda one: one.recipient)
+    for group in groups:
+        kind = Kind.RECEIVED_TWICE if len({(one.message_id, one.text) for one in group}) == 1 else Kind.TWO_MESSAGES
+        yield _finding(kind, group)
 
 
 def _close(alike: Iterable[Received], burst: timedelta) -> Iterator[list[Received]]:
@@ -148,6 +166,7 @@ def _finding(kind: Kind, same: list[Received]) -> Finding:
         Kind.TWO_MESSAGES: f"{len(same)} different messages of the one draft {first.draft}…> came",
         Kind.LOOKS_THE_SAME: f"{len(same)} messages of the same subject and text came",
     }[kind]
-    sentence = f"{what} to {first.recipient or 'one mailbox'}{within}: {places}"
+    to = " and ".join(sorted({one.recipient for one in same if one.recipient})) or "one mailbox"
+    sentence = f"{what} to {to}{within}: {places}"
     marks = tuple(Mark(one.at, one.message_id or one.place) for one in same if one.at)
     return Finding(kind, first.recipient, None, sentence, marks)

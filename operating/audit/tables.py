@@ -9,11 +9,13 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from domain.instance import FINAL, InstanceStatus, workflow_id
 from operating.audit.alike import alike_findings
+from operating.audit.copies import copy_findings
 from operating.audit.finding import Finding, Kind, Mark, Report
 from operating.audit.running import describe, not_running, running_instances
 from operating.audit.sending import TaskRow, task_findings, thread_findings
 from operating.audit.threads import sent_threads
 from store.audit import AuditedInstance, find_doubled_tasks, find_ended, find_stuck, read_instances
+from store.copies import find_copies
 from store.counting import StepKind, Unaccounted, count_steps_of, find_unaccounted, find_untold
 from store.instances import find_enrolled, find_instances
 from store.ledger import read_ledger
@@ -47,6 +49,7 @@ async def audit_tables(world: World, report: Report) -> None:
         gone = await _without_workflow(world, page, report)
         await _count(world, page, gone, report)
         await _tasks(world, page, report)
+        await _copies(world, page, report)
         world.advance(len(page))
     await _stuck(world, report)
     async for thread in sent_threads(world.engine, world.workspace):
@@ -156,6 +159,12 @@ async def _tasks(world: World, page: list[AuditedInstance], report: Report) -> N
     async with world.engine.connect() as connection:
         tasks = await find_doubled_tasks(connection, [one.instance_id for one in page])
     report.add(task_findings(TaskRow(one.instance_id, str(one.step), one.kind, one.opened_at) for one in tasks))
+
+
+async def _copies(world: World, page: list[AuditedInstance], report: Report) -> None:
+    async with world.engine.connect() as connection:
+        copies = await find_copies(connection, [one.instance_id for one in page])
+    report.add(copy_findings(copies))
 
 
 async def _stuck(world: World, report: Report) -> None:

@@ -87,6 +87,48 @@ def test_one_message_delivered_to_two_mailboxes_is_no_duplicate(tmp_path: Path) 
     assert kinds(tmp_path, letter(OURS, Delivered_To="a@x.test"), letter(OURS, Delivered_To="b@x.test")) == []
 
 
+def _hop(server: str, queue_id: str) -> str:
+    return f"from worker.test by {server} with ESMTP id {queue_id}; Thu, 01 Jan 2026 12:00:00 +0000"
+
+
+def _through(*hops: str, to: str) -> EmailMessage:
+    """A message of ours, its last hop first."""
+    message = letter(OURS, Delivered_To=to)
+    for hop in hops:
+        message["Received"] = hop
+    return message
+
+
+def test_one_message_that_was_handed_over_twice_is_a_duplicate_whatever_mailboxes_it_came_to(tmp_path: Path) -> None:
+    first = _through(_hop("mx.test", "A"), _hop("relay.test", "1"), to="grace@x.test")
+    again = _through(_hop("mx.test", "B"), _hop("relay.test", "2"), to="grace@host.x.test")
+    [found] = findings(tmp_path, first, again)
+    assert found.kind is Kind.RECEIVED_TWICE
+    assert "came 2 times to grace@host.x.test and grace@x.test" in found.sentence
+
+
+def test_one_message_that_its_first_server_passed_on_to_two_mailboxes_is_no_duplicate(tmp_path: Path) -> None:
+    entered = _hop("relay.test", "1")
+    first = _through(_hop("mx.test", "A"), entered, to="grace@x.test")
+    other = _through(_hop("mx.test", "B"), entered, to="archive@x.test")
+    assert kinds(tmp_path, first, other) == []
+
+
+def test_one_message_that_a_relay_delivered_twice_is_a_duplicate(tmp_path: Path) -> None:
+    entered = _hop("relay.test", "1")
+    copies = [_through(_hop("mx.test", queue_id), entered, to="grace@x.test") for queue_id in "AB"]
+    assert kinds(tmp_path, *copies) == [Kind.RECEIVED_TWICE]
+
+
+def test_a_copy_that_lies_in_another_folder_of_a_maildir_is_found(tmp_path: Path) -> None:
+    box = mailbox.Maildir(tmp_path / "box")
+    box.add(letter(OURS))
+    box.add_folder("Junk").add(letter(OURS, minute=1))
+    [found] = received_findings(list(read_received(tmp_path / "box")), BURST)
+    assert found.kind is Kind.RECEIVED_TWICE
+    assert ".Junk/" in found.sentence
+
+
 @pytest.mark.parametrize(
     "other", [letter(OURS, text="Another text"), letter(OURS.replace("example.test", "example.org"), minute=60)]
 )

@@ -13,6 +13,7 @@ from sqlalchemy import literal_column, text
 
 import store.audit
 from domain.draft import DraftState
+from domain.evidence import EvidenceKind
 from domain.instance import workflow_id
 from domain.outcome import Unknown
 from domain.step import FollowUp
@@ -21,6 +22,7 @@ from operating.audit.page import report_lines
 from operating.audit.running import running_instances
 from operating.audit.tables import World, audit_tables
 from providers.scripted import ScriptedProvider
+from store.evidence import Seen, add_evidence
 from tests.command import Command
 from tests.counted import assert_counted
 from tests.follow_up.looking import until, until_page
@@ -168,6 +170,20 @@ async def test_steps_sent_as_fast_as_their_sequence_asks_are_no_burst_and_faster
         await plant.draft(lead, 2, DraftState.SENT, sent_at=f"2026-01-05T10:{second}Z")
     report = await audited(scene, WORKSPACE)
     assert [(one.kind, one.thread) for one in report.findings] == [(Kind.BURST, f"{WORKSPACE}:no-reply:quicker")]
+
+
+async def test_two_copies_in_a_sent_folder_are_found_of_a_draft_that_was_sent_once(scene: Scene) -> None:
+    plant = Planted(scene)
+    await plant.over("lead-1", "lead-2")
+    for lead, copies in (("lead-1", 1), ("lead-2", 2)):
+        await plant.draft(lead, 1, DraftState.SENT, sent_at="2026-01-05T10:00:00Z")
+        for number in range(copies):
+            seen = Seen(EvidenceKind.SENT_COPY, f"imap:mail.test/Sent/1/{number}", datetime.now(UTC))
+            async with scene.engine.begin() as connection:
+                await add_evidence(connection, WORKSPACE, f"{WORKSPACE}:no-reply:{lead}/1/email", seen, "imap")
+    report = await audited(scene, WORKSPACE)
+    seen_twice = [(one.thread, one.step) for one in report.findings if one.kind is Kind.SEEN_TWICE]
+    assert seen_twice == [(f"{WORKSPACE}:no-reply:lead-2", "1")]
 
 
 async def test_pages_hide_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

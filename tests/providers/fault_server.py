@@ -5,6 +5,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from types import TracebackType
 from typing import NoReturn, Self, cast
@@ -56,6 +57,7 @@ class FaultServer:
         self.once: dict[str, Fault] = {}
         self.extensions = extensions
         self.messages: list[bytes] = []  # those it took responsibility for, un-stuffed
+        self.takes: bool | None = None  # whether it takes a message; None: as its answer to the terminator says
         self.terminators = 0
         self.connections = 0
         self.plaintext = b""  # all that came before TLS, if any
@@ -190,7 +192,7 @@ class _Session:
             await self._server.take(len(line))
         self._server.end(1)
         reply = await self._answer("final")
-        if reply.startswith(b"2"):
+        if reply.startswith(b"2") if self._server.takes is None else self._server.takes:
             self._server.messages.append(bytes(message))
 
     async def _answer(self, phase: str) -> bytes:
@@ -222,11 +224,19 @@ class _Session:
             await self._drip(usual)
         elif how is Wrong.HANG:
             self._server.stuck.set()
-            self._server.end((b"\r\n" + await self._reader.read()).count(b"\r\n.\r\n"))
+            self._server.end((b"\r\n" + await self._rest()).count(b"\r\n.\r\n"))
         elif how is Wrong.DEAF:
             self._server.stop_listening()
             await self._server.released.wait()
         raise _OverError
+
+    async def _rest(self) -> bytes:
+        """All that comes until the client goes, by a reset too."""
+        read = bytearray()
+        with suppress(ConnectionError):
+            while data := await self._reader.read(65_536):
+                read += data
+        return bytes(read)
 
     async def _drip(self, usual: bytes) -> None:
         self._writer.write(usual[:4])

@@ -1,7 +1,8 @@
-"""Connections are used again where that is safe, and only there; the point of no return is where it is said to be."""
+"""A connection carries one message and is left in peace; the point of no return is where it is said to be."""
 
 import asyncio
 import socket
+import threading
 
 import pytest
 
@@ -15,111 +16,100 @@ from tests.providers.smtp_peers import LONG, SHORT, Asked, letter
 LARGE = b"Subject: large\r\n\r\n" + (b"x" * 900 + b"\r\n") * 20_000
 
 
-async def test_letters_one_after_the_other_share_a_connection() -> None:
+async def test_each_message_has_a_connection_of_its_own_that_ends_with_quit() -> None:
     async with FaultServer() as server:
         provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
-        for _ in range(5):
+        for _ in range(3):
             assert isinstance(await provider.send(letter(), Asked()), Sent)
         await provider.close()
-    assert server.connections == 1
-    assert len(server.messages) == 5
-    assert server.commands[-1] == b"QUIT\r\n"
+        await server.left()  # each session ends by its client's leaving alone
+    assert server.connections == 3
+    assert len(server.messages) == 3
+    assert [command for command in server.commands if not command.startswith((b"MAIL", b"RCPT"))] == [
+        server.commands[0],
+        b"DATA\r\n",
+        b"QUIT\r\n",
+    ] * 3
 
 
-async def test_a_connection_carries_fifty_letters_at_most() -> None:
-    async with FaultServer() as server:
+@pytest.mark.parametrize("phase", ["mail", "rcpt", "data", "final"])
+async def test_a_send_that_fails_is_not_tried_again(phase: str) -> None:
+    async with FaultServer({phase: Wrong.DROP}) as server:
         provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
-        for _ in range(51):
-            await provider.send(letter(), Asked())
-        await provider.close()
-    assert server.connections == 2
-    assert len(server.messages) == 51
-
-
-async def test_a_connection_closed_while_idle_costs_no_letter() -> None:
-    async with FaultServer() as server:
-        provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
-        await provider.send(letter(), Asked())
-        await server.hang_up()
-        gate = Asked()
-        assert isinstance(await provider.send(letter(), gate), Sent)
-        await provider.close()
-    assert gate.times == 1
-    assert server.connections == 2
-    assert len(server.messages) == 2
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [Wrong.DROP, Wrong.RESET, Wrong.HANG, b"421 4.4.2 idle\r\n", b"550 too many letters\r\n", b"hello sailor\r\n"],
-)
-async def test_a_stale_connection_is_replaced_once_and_within_the_send(fault: Fault) -> None:
-    async with FaultServer() as server:
-        provider = SmtpProvider.from_url(server.url, send_timeout=SHORT)
-        await provider.send(letter(), Asked())
-        server.once["mail"] = fault
-        gate = Asked()
-        assert isinstance(await provider.send(letter(), gate), Sent)
-        await provider.close()
-    assert gate.times == 1
-    assert server.connections == 2
-    assert len(server.messages) == 2
-
-
-async def test_a_server_that_always_drops_at_mail_is_asked_twice_and_no_more() -> None:
-    async with FaultServer() as server:
-        provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
-        await provider.send(letter(), Asked())
-        server.faults["mail"] = Wrong.DROP
-        assert isinstance(await provider.send(letter(), Asked()), NotSent)
-        await provider.close()
-    assert server.connections == 2
-
-
-@pytest.mark.parametrize("phase", ["rcpt", "data", "final"])
-async def test_a_reused_connection_that_fails_after_mail_is_not_tried_anew(phase: str) -> None:
-    async with FaultServer() as server:
-        provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
-        await provider.send(letter(), Asked())
-        server.once[phase] = Wrong.DROP
         assert isinstance(await provider.send(letter(), Asked()), Unknown if phase == "final" else NotSent)
         await provider.close()
     assert server.connections == 1
 
 
-@pytest.mark.parametrize(
-    ("phase", "fault"),
-    [
-        ("rcpt", b"550 5.1.1 no such user\r\n"),
-        ("rcpt", b"450 4.2.1 later\r\n"),
-        ("final", b"554 5.7.1 spam\r\n"),
-        ("final", b"451 4.3.0 later\r\n"),
-        ("final", b"354 what\r\n"),
-        ("final", b"250 queued\r\n250 queued\r\n"),
-    ],
-)
-async def test_after_anything_but_a_clean_end_a_connection_is_not_used_again(phase: str, fault: Fault) -> None:
+async def test_a_server_that_spoke_unasked_once_is_believed_by_its_221_alone() -> None:
     async with FaultServer() as server:
         provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
-        server.once[phase] = fault
+        server.once["mail"] = b"250 fine\r\n250 finer\r\n"
+        assert isinstance(await provider.send(letter(), Asked()), NotSent)
+        assert isinstance(await provider.send(letter(), Asked()), Sent)
+        server.faults["quit"] = Wrong.DROP
+        assert await provider.send(letter(), Asked()) == Unknown(
+            code="smtp-stray-final", reply="it can't be told which reply is the answer"
+        )
+        server.once["rcpt"] = b"550 5.1.1 no such user\r\n"
+        refused = await provider.send(letter(), Asked())
+        assert (refused.kind, refused.code) == ("not_sent", "smtp-stray-rcpt")
+        await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("phase", "said"),
+    [
+        ("mail", b"250 fine\r\n250 finer\r\n"),
+        ("mail", b"354 what\r\n"),
+        ("data", b"250 what\r\n"),
+        ("data", b"354 go\r\n250 queued, I think\r\n"),
+        ("final", b"250 queued\r\n250 queued\r\n"),
+        ("quit", b"250 queued\r\n221 bye\r\n"),
+    ],
+)
+async def test_whatever_is_said_unasked_is_remembered_of_a_server(phase: str, said: bytes) -> None:
+    async with FaultServer() as server:
+        provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
+        server.once[phase] = said
         await provider.send(letter(), Asked())
+        server.faults["quit"] = Wrong.DROP
+        assert isinstance(await provider.send(letter(), Asked()), Unknown)
+        await provider.close()
+
+
+@pytest.mark.parametrize("phase", ["mail", "rcpt", "data", "final"])
+async def test_a_server_that_refuses_and_goes_without_a_word_is_believed(phase: str) -> None:
+    async with FaultServer({phase: b"550 5.1.1 no such user\r\n", "quit": Wrong.DROP}) as server:
+        provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
+        assert isinstance(await provider.send(letter(), Asked()), Refused)
+        await provider.close()
+
+
+async def test_a_server_that_is_going_down_right_behind_its_250_has_taken_the_message() -> None:
+    async with FaultServer({"final": b"250 queued\r\n421 4.3.2 going down\r\n", "quit": Wrong.DROP}) as server:
+        provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
         assert isinstance(await provider.send(letter(), Asked()), Sent)
         await provider.close()
-    assert server.connections == 2
-    assert sum(command.startswith(b"MAIL") for command in server.commands) == 2
 
 
-async def test_a_closed_provider_leaves_no_connection_open() -> None:
+async def test_a_server_that_does_not_answer_quit_holds_a_send_up_no_longer_than_its_end_may_take() -> None:
     async with FaultServer({"quit": Wrong.HANG}) as server:
-        provider = SmtpProvider.from_url(server.url, send_timeout=LONG)
-        await asyncio.gather(*(provider.send(letter(), Asked()) for _ in range(12)))
-        resting = list(provider._idle._resting)
+        provider = SmtpProvider.from_url(server.url, send_timeout=SHORT)
+        assert isinstance(await provider.send(letter(), Asked()), Sent)
+        await server.left()  # its session ends by the client's leaving alone
+
+
+async def test_a_declared_server_is_believed_in_its_4yz_after_the_terminator() -> None:
+    async with FaultServer({"final": b"451 4.3.0 later\r\n"}) as server:
+        provider = SmtpProvider.from_url(server.url, send_timeout=LONG, deferral_means_not_sent=True)
+        outcome = await provider.send(letter(), Asked())
+        assert (outcome.kind, outcome.code) == ("not_sent", "smtp-451-final")
+        server.faults["final"] = b"354 what\r\n"
+        assert isinstance(await provider.send(letter(), Asked()), Unknown)
+        server.faults["final"] = b"451 4.3.0 later\r\n250 queued\r\n"
+        assert isinstance(await provider.send(letter(), Asked()), Unknown)
         await provider.close()
-        assert resting
-        assert all(wire.gone.is_set() for wire in resting)
-        await provider.send(letter(), Asked())  # a late one doesn't leave a connection behind either
-        await server.left()
-    assert len(server.messages) == 13
 
 
 async def test_nobody_listening_is_not_sent() -> None:
@@ -193,6 +183,51 @@ async def test_a_server_that_hangs_up_while_the_gate_is_asked_gets_no_terminator
     assert isinstance(outcome, NotSent)
     assert outcome.code == "smtp-eof-body"
     assert server.terminators == 0
+
+
+async def test_what_the_kernel_alone_has_heard_while_the_gate_was_asked_keeps_the_terminator_back() -> None:
+    speak, spoke = threading.Event(), threading.Event()
+
+    async def gate() -> bool:
+        # the loop stands still meanwhile, so the transport is told of nothing
+        speak.set()
+        assert spoke.wait(20)
+        return True
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        rest: list[bytes] = []
+        server = threading.Thread(target=_speak_when_told, args=(listening, speak, spoke, rest))
+        server.start()
+        provider = SmtpProvider.from_url(f"smtp://127.0.0.1:{listening.getsockname()[1]}", send_timeout=LONG)
+        outcome = await provider.send(letter(), gate)
+        await asyncio.to_thread(server.join)
+    assert (outcome.kind, outcome.code) == ("not_sent", "smtp-451-body")
+    assert b"\r\n.\r\n" not in rest[0]
+
+
+def _speak_when_told(
+    listening: socket.socket, speak: threading.Event, spoke: threading.Event, rest: list[bytes]
+) -> None:
+    connection, _ = listening.accept()
+    with connection, connection.makefile("rwb", buffering=0) as wire:
+        for said in (b"220 x\r\n", b"250 x\r\n", b"250 x\r\n", b"250 x\r\n", b"354 go\r\n"):
+            wire.write(said)
+            if not said.startswith(b"354"):
+                wire.readline()
+        assert speak.wait(20)
+        connection.sendall(b"451 4.3.0 no space\r\n")
+        spoke.set()
+        rest.append(_until_the_end(connection))
+
+
+def _until_the_end(connection: socket.socket) -> bytes:
+    read = b""
+    try:
+        while data := connection.recv(65_536):
+            read += data
+    except ConnectionError:
+        pass
+    return read
 
 
 async def test_a_send_cancelled_after_the_point_of_no_return_gives_no_outcome_and_no_second_letter() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store import audit, counting, forgetting, sequences
+from store import audit, copies, counting, forgetting, sequences
 from tests.store.million import ONE
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,6 +29,7 @@ CALLS: dict[str, Callable[[AsyncConnection], Awaitable[object]]] = {
     "audit.find_stuck": lambda connection: audit.find_stuck(connection, "w"),
     "audit.find_ended": lambda connection: audit.find_ended(connection, _IDS, NOW),
     "audit.find_doubled_tasks": lambda connection: audit.find_doubled_tasks(connection, _IDS),
+    "copies.find_copies": lambda connection: copies.find_copies(connection, _IDS),
     "audit.find_messages": lambda connection: audit.find_messages(connection, "w", ["<" + "0" * 40]),
     "counting.count_steps": lambda connection: counting.count_steps(connection, "w"),
     "counting.count_expected": lambda connection: counting.count_expected(connection, "w"),
