@@ -8,16 +8,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connect import UnreachableError, check_search_attributes, connect_temporal
 from doors.events import event_door
+from doors.framing import FramedRequests
 from doors.health import Ready, health_door
 from doors.inbound import inbound_door
 from doors.inside import Inside
-from doors.requests import Patience, RefusedError, say
+from doors.limits import DoorLimits
+from doors.requests import RefusedError, say
 from doors.unsubscribe import unsubscribe_door
+from intake.connections import Bounds
 from intake.event_schema import DescribedApp
 from intake.events import EventDoor
 from intake.listening import listen
 from intake.signatures import Signatures
-from settings import HOME, SettingsError, read_settings
+from settings import HOME, Settings, SettingsError, read_settings
 from store.engine import is_down, open_engine
 from store.schema import UnfitDatabaseError, check_database
 
@@ -26,14 +29,15 @@ _log = logging.getLogger("ingress")
 _CONNECTIONS = 20
 
 
-def make_app(inside: Inside, ready: Ready, patience: Patience | None = None) -> FastAPI:
+def make_app(inside: Inside, ready: Ready, limits: DoorLimits | None = None) -> FastAPI:
     """Build the HTTP application, all of its doors. `ready` names what is missing before anything can be taken."""
-    patience = patience or Patience()
+    limits = limits or DoorLimits()
     # no pages of documentation: they would load their scripts from elsewhere; and nobody who posts follows a redirect
     app = DescribedApp(title="Follow-ups: app events", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(RefusedError, say)
+    app.add_middleware(FramedRequests)
     doors = (event_door, inbound_door, unsubscribe_door)
-    for router in (*(door(inside, patience) for door in doors), health_door(ready, patience)):
+    for router in (*(door(inside, limits) for door in doors), health_door(ready, limits)):
         app.include_router(router)
     return app
 
@@ -45,17 +49,20 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
     UnfitDatabaseError, UnreachableError.
     """
     settings = read_settings()
-    try:
-        signatures = Signatures(settings.event_secret.get_secret_value())
-    except ValueError as error:
-        raise SettingsError(f"FOLLOWUP_EVENT_SECRET {error}") from None
+    event_signatures, inbound_signatures = _signatures(settings)
     database_url = settings.database_url.get_secret_value()
     await _database_problems(database_url)
     client = await connect_temporal(lazily=True)
     engine = open_engine(database_url, _CONNECTIONS)
     workspace = settings.workspace
     events = EventDoor(engine, client, workspace=workspace, task_queue=settings.task_queue, sequences=sequences)
-    inside = Inside(engine, workspace, events, signatures)
+    inside = Inside(
+        engine=engine,
+        workspace=workspace,
+        events=events,
+        event_signatures=event_signatures,
+        inbound_signatures=inbound_signatures,
+    )
 
     async def ready() -> list[str]:
         try:
@@ -66,12 +73,28 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
         return problems
 
     try:
-        await listen(make_app(inside, ready), host, port, lambda url: _log.info("ready: %s/events", url))
+        bounds = Bounds(proxies=settings.proxies)
+        await listen(make_app(inside, ready), host, port, lambda url: _log.info("ready: %s/events", url), bounds)
     except OSError as error:
         raise UnreachableError(f"can't listen on {host}, port {port} ({error.strerror}): give another --port") from None
     finally:
         await engine.dispose()
     _log.info("stopped")
+
+
+def _signatures(settings: Settings) -> tuple[Signatures, Signatures]:
+    """Read the secrets of the doors for events and for mail. Raises SettingsError."""
+    of_events = settings.event_secret.get_secret_value()
+    of_mail = settings.inbound_secret.get_secret_value()
+    events = _of_door("FOLLOWUP_EVENT_SECRET", of_events)
+    return events, _of_door("FOLLOWUP_INBOUND_SECRET", of_mail if of_mail.strip() else of_events, dotted_ids=False)
+
+
+def _of_door(variable: str, secrets: str, *, dotted_ids: bool = True) -> Signatures:
+    try:
+        return Signatures(secrets, dotted_ids=dotted_ids)
+    except ValueError as error:
+        raise SettingsError(f"{variable} {error}") from None
 
 
 async def _database_problems(database_url: str) -> list[str]:

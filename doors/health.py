@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 
-from doors.requests import Patience, RefusedError
+from doors.limits import DoorLimits
+from doors.requests import RefusedError
 from intake.event_schema import Problem
 
 Ready = Callable[[], Awaitable[list[str]]]
 
 
-def health_door(ready: Ready, patience: Patience) -> APIRouter:
+def health_door(ready: Ready, limits: DoorLimits) -> APIRouter:
     """Build `GET /healthz` and `GET /readyz`. `ready` names what is missing before anything can be taken."""
     router = APIRouter()
 
@@ -24,7 +25,7 @@ def health_door(ready: Ready, patience: Patience) -> APIRouter:
     async def say_ready() -> dict[str, str]:
         """Say whether events can be taken: PostgreSQL has the schema, and Temporal answers."""
         try:
-            async with asyncio.timeout(patience.readiness.total_seconds()):
+            async with asyncio.timeout(limits.patience.readiness.total_seconds()):
                 problems = await ready()
         except TimeoutError:
             problems = ["PostgreSQL or Temporal does not answer in time"]

@@ -12,9 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.event import EVENT, Event, EventType
 from doors.inside import Inside
-from doors.requests import LOG, Patience, RefusedError, read_body, refusals
+from doors.limits import DoorLimits
+from doors.requests import LOG, RefusedError, read_body, refusals
 from intake.events import NotTakenError
-from intake.lingering import LingeringPage
 from mail.links import read_token
 from store.engine import is_down
 from store.links import Linked, find_by_hash, read_link_key
@@ -38,7 +38,7 @@ _NOT_DONE = {
 _FAILED = "<p>That did not work. Please open the link from the message once more.</p>"
 
 
-def unsubscribe_door(inside: Inside, patience: Patience) -> APIRouter:
+def unsubscribe_door(inside: Inside, limits: DoorLimits) -> APIRouter:
     """Build `/unsubscribe/{token}`."""
     router, desk = APIRouter(default_response_class=HTMLResponse), _Desk(inside)
 
@@ -57,7 +57,8 @@ def unsubscribe_door(inside: Inside, patience: Patience) -> APIRouter:
     async def unsubscribe(request: Request) -> HTMLResponse:
         """Unsubscribe the recipient of the message that the link came with; as often as anybody likes."""
         try:
-            await read_body(request, MOST_BYTES, patience)
+            async with read_body(request, MOST_BYTES, limits):
+                pass  # it says nothing that the link does not
             await desk.unsubscribe(request.path_params["token"])
         except RefusedError as refused:
             return _refusal(refused)
@@ -112,22 +113,14 @@ def _event(message_hash: str, linked: Linked) -> Event:
 
 
 def _refusal(refused: RefusedError) -> HTMLResponse:
-    kind = LingeringPage if refused.unread else HTMLResponse
     words = _NOT_DONE.get(refused.status, _FAILED)
-    return _page("Not done", words, refused.status, kind=kind, headers=refused.headers)
+    return _page("Not done", words, refused.status, headers=refused.headers)
 
 
-def _page(
-    title: str,
-    words: str,
-    status: int = 200,
-    *,
-    kind: type[HTMLResponse] = HTMLResponse,
-    headers: dict[str, str] | None = None,
-) -> HTMLResponse:
+def _page(title: str, words: str, status: int = 200, *, headers: dict[str, str] | None = None) -> HTMLResponse:
     head = f'<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n<title>{title}</title>'
     page = f'<!doctype html>\n<html lang="en">\n{head}\n<h1>{title}</h1>\n{words}\n</html>\n'
-    return kind(page, status, headers=_HEADERS | (headers or {}))
+    return HTMLResponse(page, status, headers=_HEADERS | (headers or {}))
 
 
 def _answers(done: str, *, post: bool = False) -> dict[int | str, dict[str, Any]]:
