@@ -91,8 +91,13 @@ async def test_a_request_that_is_dealt_with_for_longer_than_a_head_may_take_is_a
 async def test_a_client_that_never_reads_its_answers_is_closed(
     application: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lost = asyncio.Event()
-    monkeypatch.setattr(ImpatientProtocol, "connection_lost", lambda *_: lost.set())
+    lost, lose = asyncio.Event(), ImpatientProtocol.connection_lost
+
+    def be_lost(protocol: ImpatientProtocol, error: Exception | None) -> None:
+        lose(protocol, error)
+        lost.set()
+
+    monkeypatch.setattr(ImpatientProtocol, "connection_lost", be_lost)
     async with served(application, Bounds(unread=_SHORT, idle=_LONG, head=_LONG)) as address:
         with socket.socket() as deaf:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
