@@ -21,6 +21,8 @@ _FORM = f"each must be {_PREFIX} and {_FEWEST_BYTES} to {_MOST_BYTES} bytes in b
 _TOLERANCE = timedelta(minutes=5)
 # An HMAC-SHA256 in base64, after the version of symmetric signatures.
 _SIGNATURE = re.compile(r"v1,([A-Za-z0-9+/]{43}=)")
+# No header of a message begins so.
+_DOTTED_WORD = re.compile(rb"[^:\s]*\.")
 _UNSIGNED = "the signature is missing, wrong or too old: sign the body as it is sent, and now"
 _DOTTED = "webhook-id: must contain no '.' here, or what is signed could be read in two ways: use another id"
 
@@ -42,8 +44,8 @@ class Signatures:
     def __init__(self, secrets: str, *, dotted_ids: bool = True) -> None:
         """Take the secrets, separated by spaces. Raises ValueError, which shows none, when there is none or a bad one.
 
-        What is signed is `id.timestamp.body`. Without `dotted_ids` it can be cut in one way only: an id with a dot,
-        and a body that begins as a timestamp does, are refused.
+        What is signed is `id.timestamp.body`. Without `dotted_ids` it can be cut in one way only: an id with a dot is
+        refused. So is a body whose first word has one, which is what the end of such an id would look like there.
         """
         if not secrets.split():
             raise ValueError(f"is not set, so no event could be trusted: set one or more, separated by spaces; {_FORM}")
@@ -57,7 +59,7 @@ class Signatures:
     def check(self, body: bytes, headers: Mapping[str, str]) -> None:
         """Raise SignatureError unless the headers sign this body, within five minutes of now."""
         claim = self._claim(headers)
-        if not self._dotted_ids and re.match(rb"\d+\.", body):
+        if not self._dotted_ids and _DOTTED_WORD.match(body):
             raise SignatureError(_UNSIGNED)
         if not any(_signs(key, claim, body) for key in self._keys):
             raise SignatureError(_UNSIGNED)

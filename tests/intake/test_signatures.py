@@ -87,13 +87,19 @@ def test_what_is_signed_for_a_door_without_dotted_ids_can_be_cut_in_one_way_only
     assert len(possible) == ("." not in message_id)
 
 
-def test_a_body_that_begins_as_a_timestamp_does_is_refused_where_ids_have_no_dots() -> None:
-    """It may have been signed as the body of an id with a dot, for another door."""
-    body = "1764000000.From: grace@example.test\n\n"
+@pytest.mark.parametrize("rest", ["", "x.", ".", "x-y.z."])
+def test_a_body_that_may_begin_with_the_end_of_an_id_is_refused_where_ids_have_no_dots(rest: str) -> None:
+    """It may have been signed as the body of an id with dots, for another door."""
+    body = f'{rest}1764000000.{{"type": "lead.closed"}}'
     headers = _headers("id", body)
     _OURS.check(body.encode(), headers)
     with pytest.raises(SignatureError):
         Signatures(_SECRETS[0], dotted_ids=False).check(body.encode(), headers)
+
+
+@pytest.mark.parametrize("body", ["Subject: a.b", "From grace@example.test Mon Feb  2 09:00:00 2026\n", "X-A:.b", ""])
+def test_what_a_message_begins_with_is_no_dotted_word(body: str) -> None:
+    Signatures(_SECRETS[0], dotted_ids=False).check(body.encode(), _headers("id", body))
 
 
 @given(body=_BODIES)
