@@ -5,8 +5,10 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
 
-from connect import UnreachableError, check_search_attributes, connect_temporal
+from connect import UnreachableError, check_search_attributes, connect_temporal, database_errors
 from doors.events import event_door
 from doors.framing import FramedRequests
 from doors.health import Ready, health_door
@@ -22,7 +24,7 @@ from intake.listening import listen
 from intake.signatures import Signatures
 from settings import HOME, Settings, SettingsError, read_settings
 from store.engine import is_down, open_engine
-from store.schema import UnfitDatabaseError, check_database
+from store.schema import UnfitDatabaseError, check_connection
 
 _log = logging.getLogger("ingress")
 # Requests wait for one of these in turn; PostgreSQL serves other processes too.
@@ -50,10 +52,9 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
     """
     settings = read_settings()
     event_signatures, inbound_signatures = _signatures(settings)
-    database_url = settings.database_url.get_secret_value()
-    await _database_problems(database_url)
     client = await connect_temporal(lazily=True)
-    engine = open_engine(database_url, _CONNECTIONS)
+    with database_errors(settings):
+        engine = open_engine(settings.database_url.get_secret_value(), _CONNECTIONS)
     workspace = settings.workspace
     events = EventDoor(engine, client, workspace=workspace, task_queue=settings.task_queue, sequences=sequences)
     inside = Inside(
@@ -64,17 +65,10 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
         inbound_signatures=inbound_signatures,
     )
 
-    async def ready() -> list[str]:
-        try:
-            problems = await _database_problems(database_url)
-            await check_search_attributes(client)
-        except (UnfitDatabaseError, UnreachableError) as error:
-            return [str(error)]
-        return problems
-
     try:
-        bounds = Bounds(proxies=settings.proxies)
-        await listen(make_app(inside, ready), host, port, lambda url: _log.info("ready: %s/events", url), bounds)
+        await _database_problems(engine)
+        application, bounds = make_app(inside, readiness(engine, client)), Bounds(proxies=settings.proxies)
+        await listen(application, host, port, lambda url: _log.info("ready: %s/events", url), bounds)
     except OSError as error:
         raise UnreachableError(f"can't listen on {host}, port {port} ({error.strerror}): give another --port") from None
     finally:
@@ -97,9 +91,24 @@ def _of_door(variable: str, secrets: str, *, dotted_ids: bool = True) -> Signatu
         raise SettingsError(f"{variable} {error}") from None
 
 
-async def _database_problems(database_url: str) -> list[str]:
+def readiness(engine: AsyncEngine, client: Client) -> Ready:
+    """Build the check of what a process needs before it can take anything."""
+
+    async def ready() -> list[str]:
+        try:
+            problems = await _database_problems(engine)
+            await check_search_attributes(client)
+        except (UnfitDatabaseError, UnreachableError) as error:
+            return [str(error)]
+        return problems
+
+    return ready
+
+
+async def _database_problems(engine: AsyncEngine) -> list[str]:
     try:
-        await check_database(database_url)
+        async with engine.connect() as connection:
+            await check_connection(connection)
     except SQLAlchemyError as error:
         if not is_down(error):
             raise

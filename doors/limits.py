@@ -18,6 +18,8 @@ class Patience(NamedTuple):
 
     body: timedelta = timedelta(seconds=10)  # for the whole of it: 26 KB a second are enough
     readiness: timedelta = timedelta(seconds=5)
+    # Whoever asks whether we are ready is told what was found by then: nobody acts on it within a second
+    fresh: timedelta = timedelta(seconds=1)
 
 
 class NoRoomError(Exception):

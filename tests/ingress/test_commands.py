@@ -102,6 +102,14 @@ async def test_a_bad_secret_of_the_door_for_mail_is_named_and_not_shown(starter:
     assert not any(secret in line for secret in secrets.split() if len(secret) > 1)
 
 
+@pytest.mark.parametrize("url", ["postgresql+psycopg://u:hunter2@h:port/x", "postgresql+psycopg://u:hunter2@[x/y"])
+async def test_a_database_url_that_makes_no_sense_ends_with_a_sentence(starter: Command, url: str) -> None:
+    ran = await starter("serve", "--port", "0", FOLLOWUP_EVENT_SECRET=SECRET, FOLLOWUP_DATABASE_URL=url)
+    [line] = ran.lines
+    assert ran.code == 1
+    assert line.startswith("starter: FOLLOWUP_DATABASE_URL: can't be read")
+
+
 async def test_a_port_that_is_taken_is_said_in_a_sentence(starter: Command, address: tuple[str, int]) -> None:
     ran = await starter("serve", "--port", str(address[1]), FOLLOWUP_EVENT_SECRET=SECRET)
     assert (ran.code, len(ran.lines)) == (1, 1)
