@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NamedTuple
 
+from doors.rates import RateLimit
+
 # Six messages of the largest size at a time. Python and the libraries take 100 MB, so a process needs 200 MB at most.
 _MOST_BYTES = 64 * 1024 * 1024
 # Bodies up to this size are always read: there are no more of them than connections. So large bodies, whoever sends
@@ -75,3 +77,5 @@ class DoorLimits:
 
     patience: Patience = field(default_factory=Patience)
     bodies: BodyMemory = field(default_factory=BodyMemory)
+    # of the doors at which nobody has to say who they are, and where asking costs more than being told
+    unsigned: RateLimit = field(default_factory=RateLimit)

@@ -4,6 +4,7 @@ Only a POST unsubscribes. Whatever looks at links on its way (scanners, previews
 """
 
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from domain.event import EVENT, Event, EventType
 from doors.inside import Inside
 from doors.limits import DoorLimits
+from doors.rates import RateLimit
 from doors.requests import LOG, RefusedError, read_body, refusals
 from intake.events import NotTakenError
 from mail.links import read_token
@@ -32,6 +34,7 @@ _HEADERS = {
 _ASK = '<p>You will get no more messages like this one.</p>\n<form method="post"><button>Unsubscribe</button></form>'
 _DONE = "<p>You are unsubscribed. You may close this page.</p>"
 _NOT_DONE = {
+    429: "<p>Too many requests come from your network just now. Please try again in a minute.</p>",
     404: "<p>This link is not known here. Was it cut off? Please open it from the message once more.</p>",
     503: "<p>That did not work just now, and nothing was lost. Please try again in a minute.</p>",
 }
@@ -46,6 +49,7 @@ def unsubscribe_door(inside: Inside, limits: DoorLimits) -> APIRouter:
     async def ask(request: Request) -> HTMLResponse:
         """Show a page with a button that unsubscribes; nothing changes."""
         try:
+            _count(request, limits.unsigned)
             await desk.find(request.path_params["token"])
         except RefusedError as refused:
             return _refusal(refused)
@@ -57,6 +61,7 @@ def unsubscribe_door(inside: Inside, limits: DoorLimits) -> APIRouter:
     async def unsubscribe(request: Request) -> HTMLResponse:
         """Unsubscribe the recipient of the message that the link came with; as often as anybody likes."""
         try:
+            _count(request, limits.unsigned)
             async with read_body(request, MOST_BYTES, limits):
                 pass  # it says nothing that the link does not
             await desk.unsubscribe(request.path_params["token"])
@@ -104,6 +109,14 @@ class _Desk:
         return (message_hash, linked) if message_hash and linked else None
 
 
+def _count(request: Request, rate: RateLimit) -> None:
+    """Count what a client asks. Raises RefusedError when it asks too often."""
+    wait = rate.seconds_to_wait(request.client.host if request.client else "")
+    if wait:
+        headers = {"Retry-After": str(ceil(wait)), "Connection": "close"}
+        raise RefusedError(429, "too many requests come from this address", headers=headers)
+
+
 def _event(message_hash: str, linked: Linked) -> Event:
     """Say what happened, always by the same id; by another one once an operator has lifted what it did."""
     again = f":{linked.lifted_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}" if linked.lifted_at else ""
@@ -124,7 +137,8 @@ def _page(title: str, words: str, status: int = 200, *, headers: dict[str, str] 
 
 
 def _answers(done: str, *, post: bool = False) -> dict[int | str, dict[str, Any]]:
-    words = {200: done, 404: "No message has this link.", 503: "Try again: what was stored by now counts."}
+    words = {200: done, 404: "No message has this link.", 429: "Too many requests come from this address."}
+    words[503] = "Try again: what was stored by now counts."
     if post:
         words |= {408: "The body did not come in time.", 413: "The body is too large."}
     return {status: {"description": text, "content": {"text/html": {}}} for status, text in words.items()}
