@@ -21,6 +21,8 @@ _OTHER_DESCRIPTORS = 100
 def _most_connections() -> int:
     """As many as there are descriptors for: `accept` fails without one, for everybody."""
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors == resource.RLIM_INFINITY:
+        return _MOST
     return max(10, min(_MOST, descriptors - _OTHER_DESCRIPTORS))
 
 
