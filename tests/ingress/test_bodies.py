@@ -56,8 +56,10 @@ async def test_a_connection_whose_request_was_answered_before_its_body_came_ends
     for path in ("/nothing", "/healthz"):
         heard = await speak(address, head(path=path, content_length="1000000000") + b"x")
         assert heard.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 405 "))
+        assert b"\r\nconnection: close\r\n" in heard.lower()
     heard = await speak(address, head("GET", "/healthz", transfer_encoding="chunked") + b"1\r\nx\r\n")
     assert heard.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close\r\n" in heard.lower()
 
 
 class _Watched(BodyMemory):

@@ -110,7 +110,7 @@ async def test_a_client_that_never_reads_its_answers_is_closed(
 
 
 async def test_connections_that_wait_give_way_to_those_that_ask(application: FastAPI) -> None:
-    async with served(application, Bounds(connections=4, share_of_one=1)) as address, AsyncExitStack() as stack:
+    async with served(application, Bounds(connections=4, share_of_one=9)) as address, AsyncExitStack() as stack:
         half, idle, *others = [await stack.enter_async_context(connected(address)) for _ in range(4)]
         half.says(_HALF)
         await _is_served(idle)
