@@ -55,10 +55,10 @@ class _Locks:
 
 
 async def _are_taken_beside(app: App, caller: Poster, stuck: list[Awaitable[httpx.Response]]) -> None:
-    """Take events of other leads while `stuck` wait for a lock; by the last of them all have come to where they wait."""
+    """Take events of other leads while `stuck` wait for a lock; by the last of them all have come there."""
     waiting, locks = [asyncio.ensure_future(one) for one in stuck], _Locks(app)
     await locks.until_two_wait()
-    for number in range(2 * _MANY):
+    for number in range(10):
         assert (await caller.says(said("lead.closed", lead_id=f"other-{number}"))).status_code == 200
     assert not any(one.done() for one in waiting), "it had a connection while they waited"
     assert await locks.waiting() == 2
