@@ -113,7 +113,7 @@ BREAKS = [
         "intake/inbound.py",
         "        async with self._events.turn_of(named.lead_id):\n",
         "        if True:\n",
-        _STUCK + "test_messages_about_a_follow_up_that_is_locked_keep_no_event_waiting",
+        _STUCK + "test_messages_about_a_lead_that_is_locked_keep_no_event_waiting",
     ),
     Break(
         "the event secret does not open the door for mail",
