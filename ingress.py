@@ -5,35 +5,41 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
 
-from connect import UnreachableError, check_search_attributes, connect_temporal
+from connect import UnreachableError, check_search_attributes, connect_temporal, database_errors
 from doors.events import event_door
+from doors.framing import FramedRequests
 from doors.health import Ready, health_door
 from doors.inbound import inbound_door
 from doors.inside import Inside
-from doors.requests import Patience, RefusedError, say
+from doors.limits import DoorLimits
+from doors.requests import RefusedError, say
 from doors.unsubscribe import unsubscribe_door
+from intake.connections import Bounds
 from intake.event_schema import DescribedApp
 from intake.events import EventDoor
 from intake.listening import listen
 from intake.signatures import Signatures
-from settings import HOME, SettingsError, read_settings
+from settings import HOME, Settings, SettingsError, read_settings
 from store.engine import is_down, open_engine
-from store.schema import UnfitDatabaseError, check_database
+from store.schema import UnfitDatabaseError, check_connection
 
 _log = logging.getLogger("ingress")
 # Requests wait for one of these in turn; PostgreSQL serves other processes too.
 _CONNECTIONS = 20
 
 
-def make_app(inside: Inside, ready: Ready, patience: Patience | None = None) -> FastAPI:
+def make_app(inside: Inside, ready: Ready, limits: DoorLimits | None = None) -> FastAPI:
     """Build the HTTP application, all of its doors. `ready` names what is missing before anything can be taken."""
-    patience = patience or Patience()
+    limits = limits or DoorLimits()
     # no pages of documentation: they would load their scripts from elsewhere; and nobody who posts follows a redirect
     app = DescribedApp(title="Follow-ups: app events", docs_url=None, redoc_url=None, redirect_slashes=False)
     app.add_exception_handler(RefusedError, say)
+    app.add_middleware(FramedRequests)
     doors = (event_door, inbound_door, unsubscribe_door)
-    for router in (*(door(inside, patience) for door in doors), health_door(ready, patience)):
+    for router in (*(door(inside, limits) for door in doors), health_door(ready, limits)):
         app.include_router(router)
     return app
 
@@ -45,28 +51,24 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
     UnfitDatabaseError, UnreachableError.
     """
     settings = read_settings()
-    try:
-        signatures = Signatures(settings.event_secret.get_secret_value())
-    except ValueError as error:
-        raise SettingsError(f"FOLLOWUP_EVENT_SECRET {error}") from None
-    database_url = settings.database_url.get_secret_value()
-    await _database_problems(database_url)
+    event_signatures, inbound_signatures = _signatures(settings)
     client = await connect_temporal(lazily=True)
-    engine = open_engine(database_url, _CONNECTIONS)
+    with database_errors(settings):
+        engine = open_engine(settings.database_url.get_secret_value(), _CONNECTIONS)
     workspace = settings.workspace
     events = EventDoor(engine, client, workspace=workspace, task_queue=settings.task_queue, sequences=sequences)
-    inside = Inside(engine, workspace, events, signatures)
-
-    async def ready() -> list[str]:
-        try:
-            problems = await _database_problems(database_url)
-            await check_search_attributes(client)
-        except (UnfitDatabaseError, UnreachableError) as error:
-            return [str(error)]
-        return problems
+    inside = Inside(
+        engine=engine,
+        workspace=workspace,
+        events=events,
+        event_signatures=event_signatures,
+        inbound_signatures=inbound_signatures,
+    )
 
     try:
-        await listen(make_app(inside, ready), host, port, lambda url: _log.info("ready: %s/events", url))
+        await _database_problems(engine)
+        application, bounds = make_app(inside, readiness(engine, client)), Bounds(proxies=settings.proxies)
+        await listen(application, host, port, lambda url: _log.info("ready: %s/events", url), bounds)
     except OSError as error:
         raise UnreachableError(f"can't listen on {host}, port {port} ({error.strerror}): give another --port") from None
     finally:
@@ -74,9 +76,39 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
     _log.info("stopped")
 
 
-async def _database_problems(database_url: str) -> list[str]:
+def _signatures(settings: Settings) -> tuple[Signatures, Signatures]:
+    """Read the secrets of the doors for events and for mail. Raises SettingsError."""
+    of_events = settings.event_secret.get_secret_value()
+    of_mail = settings.inbound_secret.get_secret_value()
+    events = _of_door("FOLLOWUP_EVENT_SECRET", of_events)
+    return events, _of_door("FOLLOWUP_INBOUND_SECRET", of_mail if of_mail.strip() else of_events, dotted_ids=False)
+
+
+def _of_door(variable: str, secrets: str, *, dotted_ids: bool = True) -> Signatures:
     try:
-        await check_database(database_url)
+        return Signatures(secrets, dotted_ids=dotted_ids)
+    except ValueError as error:
+        raise SettingsError(f"{variable} {error}") from None
+
+
+def readiness(engine: AsyncEngine, client: Client) -> Ready:
+    """Build the check of what a process needs before it can take anything."""
+
+    async def ready() -> list[str]:
+        try:
+            problems = await _database_problems(engine)
+            await check_search_attributes(client)
+        except (UnfitDatabaseError, UnreachableError) as error:
+            return [str(error)]
+        return problems
+
+    return ready
+
+
+async def _database_problems(engine: AsyncEngine) -> list[str]:
+    try:
+        async with engine.connect() as connection:
+            await check_connection(connection)
     except SQLAlchemyError as error:
         if not is_down(error):
             raise

@@ -17,6 +17,7 @@ from temporalio.envconfig import ClientConfig
 import devstack.state
 from domain.duration import Duration
 from domain.limits import Limits
+from intake.clients import Network, read_networks
 
 PREFIX = "FOLLOWUP_"
 HOME = Path(__file__).parent
@@ -48,6 +49,10 @@ class Settings(BaseSettings):
     send_timeout: timedelta = Field(default=timedelta(seconds=600), gt=timedelta(0), le=timedelta(hours=1))
     sender: str
     event_secret: SecretStr = SecretStr("")
+    # without it the inbound door takes what the event secret signs
+    inbound_secret: SecretStr = SecretStr("")
+    # whose X-Forwarded-For is believed, by the limits for each client: addresses and networks
+    trusted_proxies: str = ""
     # where the HTTP door is reached from outside; with it every mail has a link that unsubscribes (RFC 8058)
     public_url: str | None = None
     # answers and bounces come to local+hash@domain, the hash telling what they are about
@@ -111,6 +116,12 @@ class Settings(BaseSettings):
             )
         return url or None
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, written: str) -> str:
+        read_networks(written)
+        return written
+
     @field_validator("sender")
     @classmethod
     def _address(cls, sender: str) -> str:
@@ -124,6 +135,11 @@ class Settings(BaseSettings):
     def limits(self) -> Limits:
         """What all workers of the workspace keep to."""
         return Limits(self.lead_weekly_cap, self.sender_daily_cap, self.sender_gap)
+
+    @property
+    def proxies(self) -> list[Network]:
+        """The proxies in front of the HTTP door that are trusted."""
+        return read_networks(self.trusted_proxies)
 
     @property
     def sender_address(self) -> Address:

@@ -181,8 +181,8 @@ def serve(
 ) -> None:
     """Take app events over HTTP, signed with FOLLOWUP_EVENT_SECRET, until SIGTERM or Ctrl-C.
 
-    `POST /events` takes them, `POST /inbound` takes mail that came in, `/healthz` and `/readyz` tell how it is, and
-    `/openapi.json` describes all of it.
+    `POST /events` takes them, `POST /inbound` takes mail that came in, signed with FOLLOWUP_INBOUND_SECRET, `/healthz`
+    and `/readyz` tell how it is, and `/openapi.json` describes all of it.
     """
     from ingress import serve as serve_events  # a web framework, which the other commands can do without
 

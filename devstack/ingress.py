@@ -1,4 +1,4 @@
-"""The ingress of a local run: where the app's events may be posted, signed with a secret of this checkout alone."""
+"""The ingress of a local run: where events and mail may be posted, each signed with a secret of this checkout alone."""
 
 import base64
 import secrets
@@ -15,13 +15,14 @@ USUAL_PORT = 8000
 
 
 class Ingress:
-    """A process of `starter.py serve`; its secret lies in the folder from the first run on."""
+    """A process of `starter.py serve`; its secrets lie in the folder from the first run on."""
 
     def __init__(self, folder: Path, *, usual_port: bool) -> None:
         self._child = Child("ingress", folder)
         self._usual = USUAL_PORT if usual_port else None
         self.log = self._child.log
         self.secret_file = folder / "event-secret"
+        self._inbound_secret_file = folder / "inbound-secret"
         self.port = 0
 
     @property
@@ -33,7 +34,11 @@ class Ingress:
         """Start it and wait until it listens. Raises DevstackError."""
         self.port = free_ports([self._usual])[0]
         command: list[str | Path] = [sys.executable, _ROOT / "starter.py", "serve", "--port", str(self.port)]
-        await self._child.start(command, environment={**settings, "FOLLOWUP_EVENT_SECRET": self._secret()})
+        secrets_of_doors = {
+            "FOLLOWUP_EVENT_SECRET": _secret(self.secret_file),
+            "FOLLOWUP_INBOUND_SECRET": _secret(self._inbound_secret_file),
+        }
+        await self._child.start(command, environment={**settings, **secrets_of_doors})
         await self._child.until_ready(lambda: listens(self.port))
 
     async def ended(self) -> int:
@@ -48,8 +53,9 @@ class Ingress:
         """The end of its log."""
         return self._child.last_words()
 
-    def _secret(self) -> str:
-        if not self.secret_file.exists():
-            self.secret_file.touch(mode=0o600)
-            self.secret_file.write_text(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}\n")
-        return self.secret_file.read_text().strip()
+
+def _secret(file: Path) -> str:
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}\n")
+    return file.read_text().strip()

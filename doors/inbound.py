@@ -1,15 +1,24 @@
-"""The door for mail that comes in: raw messages (RFC 5322) from whatever receives them, signed as events are."""
+"""The door for mail that comes in: raw messages (RFC 5322) from whatever receives them, with a secret of its own."""
 
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from doors.inside import Inside
-from doors.requests import Patience, RefusedError, read_body, refusals
+from doors.limits import DoorLimits
+from doors.requests import LOG, RefusedError, refusals, signed_body
 from intake.event_schema import REFUSALS, signed_by
 from intake.inbound import MOST_BYTES, InboundAnswer, InboundDoor
+from intake.signatures import SignatureError, Signatures
 
+_SHARED = (
+    "/inbound still takes a secret of FOLLOWUP_EVENT_SECRET, so whoever forwards mail can say events:"
+    " set FOLLOWUP_INBOUND_SECRET to one of its own"
+)
 _TYPES = ("message/rfc822", "application/octet-stream")
 # A message is up to forty times as large as an event.
 _LONGER = 6
@@ -20,34 +29,53 @@ _REFUSALS: dict[int | str, dict[str, Any]] = REFUSALS | {
 }
 
 
-def inbound_door(inside: Inside, patience: Patience) -> APIRouter:
+def inbound_door(inside: Inside, limits: DoorLimits) -> APIRouter:
     """Build `POST /inbound`."""
     router = APIRouter()
     door = InboundDoor(inside.engine, inside.events, workspace=inside.workspace)
-    patience = patience._replace(body=patience.body * _LONGER)
+    shared = _SharedSecret(inside.event_signatures)
+    limits = replace(limits, patience=limits.patience._replace(body=limits.patience.body * _LONGER))
 
     @router.post("/inbound", response_model=InboundAnswer, responses=_REFUSALS, openapi_extra=_operation())
     async def take_message(request: Request) -> JSONResponse:
         """Take a message that came in. It may come any number of times: the first counts."""
-        raw = await _read(request, inside, patience)
-        with refusals("a message that came in"):
-            answer = await door.take(raw)
+        async with signed_body(request, inside.inbound_signatures, MOST_BYTES, limits) as raw:
+            shared.look(raw, request.headers)
+            _check_type(request)
+            with refusals("a message that came in"):
+                answer = await door.take(raw)
         return JSONResponse(answer.model_dump(mode="json"))
 
     return router
 
 
-async def _read(request: Request, inside: Inside, patience: Patience) -> bytes:
-    raw = await read_body(request, MOST_BYTES, patience)
-    if not inside.signatures.fit(raw, request.headers):
-        raise RefusedError(401, "the signature is missing, wrong or too old: sign the body as it is sent, and now")
+class _SharedSecret:
+    """Warns when a message is signed with a secret that opens the door for events, too; once a process is enough."""
+
+    def __init__(self, event_signatures: Signatures) -> None:
+        self._event_signatures = event_signatures
+        self._has_warned = False
+
+    def look(self, raw: bytes, headers: Mapping[str, str]) -> None:
+        """Look at the signature of a message."""
+        if self._has_warned:
+            return
+        with suppress(SignatureError):
+            self._event_signatures.check(raw, headers)
+            self._has_warned = True
+            LOG.warning(_SHARED)
+
+
+def _check_type(request: Request) -> None:
     content_type = request.headers.get("content-type", _TYPES[0]).partition(";")[0].strip().lower()
     if content_type not in _TYPES:
         raise RefusedError(415, f"content-type: must be {_TYPES[0]} or {_TYPES[1]}")
-    return raw
 
 
 def _operation() -> dict[str, Any]:
     schema = {"type": "string", "format": "binary"}
     body = {"required": True, "content": {one: {"schema": schema} for one in _TYPES}}
-    return {"parameters": signed_by("Any id of this delivery; it counts for nothing."), "requestBody": body}
+    return {
+        "parameters": signed_by("Any id of this delivery, without a '.'; it counts for nothing."),
+        "requestBody": body,
+    }

@@ -1,6 +1,6 @@
 """What the doors lead to."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -8,10 +8,12 @@ from intake.events import EventDoor
 from intake.signatures import Signatures
 
 
-class Inside(NamedTuple):
-    """One workspace's facts, where its events are taken, and whose signatures are trusted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """One workspace's facts, where its events are taken, and whose signatures each door trusts."""
 
     engine: AsyncEngine
     workspace: str
     events: EventDoor
-    signatures: Signatures
+    event_signatures: Signatures
+    inbound_signatures: Signatures

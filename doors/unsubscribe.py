@@ -4,6 +4,7 @@ Only a POST unsubscribes. Whatever looks at links on its way (scanners, previews
 """
 
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,9 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.event import EVENT, Event, EventType
 from doors.inside import Inside
-from doors.requests import LOG, Patience, RefusedError, read_body, refusals
+from doors.limits import DoorLimits
+from doors.rates import RateLimit
+from doors.requests import LOG, RefusedError, read_body, refusals
 from intake.events import NotTakenError
-from intake.lingering import LingeringPage
 from mail.links import read_token
 from store.engine import is_down
 from store.links import Linked, find_by_hash, read_link_key
@@ -32,13 +34,14 @@ _HEADERS = {
 _ASK = '<p>You will get no more messages like this one.</p>\n<form method="post"><button>Unsubscribe</button></form>'
 _DONE = "<p>You are unsubscribed. You may close this page.</p>"
 _NOT_DONE = {
+    429: "<p>Too many requests come from your network just now. Please try again in a minute.</p>",
     404: "<p>This link is not known here. Was it cut off? Please open it from the message once more.</p>",
     503: "<p>That did not work just now, and nothing was lost. Please try again in a minute.</p>",
 }
 _FAILED = "<p>That did not work. Please open the link from the message once more.</p>"
 
 
-def unsubscribe_door(inside: Inside, patience: Patience) -> APIRouter:
+def unsubscribe_door(inside: Inside, limits: DoorLimits) -> APIRouter:
     """Build `/unsubscribe/{token}`."""
     router, desk = APIRouter(default_response_class=HTMLResponse), _Desk(inside)
 
@@ -46,6 +49,7 @@ def unsubscribe_door(inside: Inside, patience: Patience) -> APIRouter:
     async def ask(request: Request) -> HTMLResponse:
         """Show a page with a button that unsubscribes; nothing changes."""
         try:
+            _count(request, limits.unsigned)
             await desk.find(request.path_params["token"])
         except RefusedError as refused:
             return _refusal(refused)
@@ -57,7 +61,9 @@ def unsubscribe_door(inside: Inside, patience: Patience) -> APIRouter:
     async def unsubscribe(request: Request) -> HTMLResponse:
         """Unsubscribe the recipient of the message that the link came with; as often as anybody likes."""
         try:
-            await read_body(request, MOST_BYTES, patience)
+            _count(request, limits.unsigned)
+            async with read_body(request, MOST_BYTES, limits):
+                pass  # it says nothing that the link does not
             await desk.unsubscribe(request.path_params["token"])
         except RefusedError as refused:
             return _refusal(refused)
@@ -103,6 +109,14 @@ class _Desk:
         return (message_hash, linked) if message_hash and linked else None
 
 
+def _count(request: Request, rate: RateLimit) -> None:
+    """Count what a client asks. Raises RefusedError when it asks too often."""
+    wait = rate.seconds_to_wait(request.client.host if request.client else "")
+    if wait:
+        headers = {"Retry-After": str(ceil(wait)), "Connection": "close"}
+        raise RefusedError(429, "too many requests come from this address", headers=headers)
+
+
 def _event(message_hash: str, linked: Linked) -> Event:
     """Say what happened, always by the same id; by another one once an operator has lifted what it did."""
     again = f":{linked.lifted_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}" if linked.lifted_at else ""
@@ -112,26 +126,19 @@ def _event(message_hash: str, linked: Linked) -> Event:
 
 
 def _refusal(refused: RefusedError) -> HTMLResponse:
-    kind = LingeringPage if refused.unread else HTMLResponse
     words = _NOT_DONE.get(refused.status, _FAILED)
-    return _page("Not done", words, refused.status, kind=kind, headers=refused.headers)
+    return _page("Not done", words, refused.status, headers=refused.headers)
 
 
-def _page(
-    title: str,
-    words: str,
-    status: int = 200,
-    *,
-    kind: type[HTMLResponse] = HTMLResponse,
-    headers: dict[str, str] | None = None,
-) -> HTMLResponse:
+def _page(title: str, words: str, status: int = 200, *, headers: dict[str, str] | None = None) -> HTMLResponse:
     head = f'<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n<title>{title}</title>'
     page = f'<!doctype html>\n<html lang="en">\n{head}\n<h1>{title}</h1>\n{words}\n</html>\n'
-    return kind(page, status, headers=_HEADERS | (headers or {}))
+    return HTMLResponse(page, status, headers=_HEADERS | (headers or {}))
 
 
 def _answers(done: str, *, post: bool = False) -> dict[int | str, dict[str, Any]]:
-    words = {200: done, 404: "No message has this link.", 503: "Try again: what was stored by now counts."}
+    words = {200: done, 404: "No message has this link.", 429: "Too many requests come from this address."}
+    words[503] = "Try again: what was stored by now counts."
     if post:
         words |= {408: "The body did not come in time.", 413: "The body is too large."}
     return {status: {"description": text, "content": {"text/html": {}}} for status, text in words.items()}

@@ -76,6 +76,7 @@ class DescribedApp(FastAPI):
     """Describes events, whose bodies are read by hand, beside what FastAPI describes by itself."""
 
     def openapi(self) -> dict[str, Any]:
-        described = super().openapi()
-        described["components"]["schemas"] |= _event_components()
-        return described
+        if self.openapi_schema is None:  # anybody may ask, and it takes 9 ms to be made
+            described = super().openapi()
+            described["components"]["schemas"] |= _event_components()
+        return super().openapi()

@@ -8,6 +8,8 @@ Then its workflows are started or signalled. Both may be repeated: whatever went
 """
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from intake.event_reading import EventError
 from intake.file_error import FileError
 from intake.sequence_folder import SequenceFolder
 from intake.starting import Starter
+from intake.turns import NoTurnError, Turns
 from store.engine import is_down
 from store.events import find_event, mark_told, save_event
 from store.instances import find_instances
@@ -49,6 +52,7 @@ class EventDoor:
         self.starter = Starter(engine, client, workspace=workspace, task_queue=task_queue)
         self._workspace = workspace
         self._sequences = SequenceFolder(sequences)
+        self._turns = Turns()
 
     async def deliver(self, event: Event) -> Answer:
         """Take an event: when this returns, its facts are stored and its workflows know.
@@ -57,7 +61,8 @@ class EventDoor:
         taken as it is, NotTakenError for one to be delivered again, PostgreSQL or Temporal being down.
         """
         try:
-            answer, told = await self._store(event)
+            async with self.turn_of(event.data.lead_id):
+                answer, told = await self._store(event)
             if answer.tells and not told:
                 await self._tell(answer)
                 async with self._engine.begin() as connection:
@@ -67,6 +72,15 @@ class EventDoor:
                 raise
             raise NotTakenError("PostgreSQL can't be reached: deliver the event again") from error
         return answer
+
+    @asynccontextmanager
+    async def turn_of(self, lead_id: str) -> AsyncIterator[None]:
+        """Wait until few enough transactions of this lead are under way. Raises NotTakenError when that takes long."""
+        try:
+            async with self._turns.turn(lead_id):
+                yield
+        except NoTurnError:
+            raise NotTakenError("other events of this lead are still under way: deliver the event again") from None
 
     async def _store(self, event: Event) -> tuple[Answer, bool]:
         async with self._engine.begin() as connection:

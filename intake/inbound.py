@@ -121,7 +121,8 @@ class InboundDoor:
         kind = EvidenceKind.DELIVERY if done is Done.OWN_COPY else _EVIDENCE[inbound.kind]
         by = f"inbound:{inbound.key}"
         # the workflow is told last: a stop must be known before it goes on to the next step
-        taken = await self.witness.weigh(named.draft_id, Seen(kind, by, came_at), by)
+        async with self._events.turn_of(named.lead_id):
+            taken = await self.witness.weigh(named.draft_id, Seen(kind, by, came_at), by)
         event = _event(inbound, named, came_at) if done is Done.TAKEN else None
         answer = await self._events.deliver(event) if event else None
         await self.witness.tell(named.draft_id, taken, by)

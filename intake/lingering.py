@@ -1,42 +1,52 @@
-"""An answer to somebody who is still talking: it is given at once, and then the rest is let go by for a while."""
+"""Closing the connection of somebody who is still sending, so that they hear the answer.
+
+Closing a connection whose data were not read resets it, and the answer may be lost with it. So the sending half is
+closed first, and what still comes is let go by for a while (RFC 9112, 9.6).
+"""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
-from fastapi.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
-
-# Whoever sends more, or slower, may miss the answer.
-_AT_MOST = timedelta(seconds=5)
-_MOST_BYTES = 64 * 1024 * 1024
+# One and a half of the largest body; whoever sends more may miss the answer.
+_MOST_BYTES = 16 * 1024 * 1024
 
 
-class _Lingering(Response):
-    """Closing a connection whose data were not read resets it, and the answer may be lost with it (RFC 9112, 9.6)."""
+class LingeringTransport:
+    """Stands for a transport; `close` lingers while `is_sending` says that a request is not at its end."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # the form of ASGI
-        """Answer, then read on without keeping anything, then close."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": bytes(self.body), "more_body": True})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_AT_MOST.total_seconds()):
-                await _let_go_by(receive)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def __init__(self, transport: asyncio.Transport, linger: timedelta, is_sending: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._linger, self._is_sending = linger, is_sending
+        self._left = _MOST_BYTES
+        self._timer: asyncio.TimerHandle | None = None
+        self.lingers = False
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
-class LingeringResponse(_Lingering, JSONResponse):
-    """For programs."""
+    def is_closing(self) -> bool:
+        """Say whether nothing more can be sent."""
+        return self.lingers or self._transport.is_closing()
 
-
-class LingeringPage(_Lingering, HTMLResponse):
-    """For people."""
-
-
-async def _let_go_by(receive: Receive) -> None:
-    left = _MOST_BYTES
-    while left > 0:
-        message = await receive()
-        if message["type"] != "http.request" or not message.get("more_body"):
+    def close(self) -> None:
+        """Close the connection, now or after what still comes."""
+        if self.is_closing() or not self._is_sending() or not self._transport.can_write_eof():
+            self._transport.close()
             return
-        left -= len(message.get("body", b""))
+        self.lingers = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        self._timer = asyncio.get_running_loop().call_later(self._linger.total_seconds(), self._transport.abort)
+
+    def let_go_by(self, data: bytes) -> None:
+        """Forget what came."""
+        self._left -= len(data)
+        if self._left < 0:
+            self._transport.abort()
+
+    def forget(self) -> None:
+        """Wait for nothing any more: the connection is lost."""
+        if self._timer is not None:
+            self._timer.cancel()

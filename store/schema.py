@@ -60,11 +60,16 @@ async def check_database(database_url: str) -> None:
     engine = open_engine(database_url, connections=1)
     try:
         async with engine.connect() as connection:
-            if problems := (await read_database_settings(connection)).problems:
-                raise DurabilityError("\n".join(problems))
-            await check_schema(connection)
+            await check_connection(connection)
     finally:
         await engine.dispose()
+
+
+async def check_connection(connection: AsyncConnection) -> None:
+    """Do the same on a connection there is. Raises UnfitDatabaseError."""
+    if problems := (await read_database_settings(connection)).problems:
+        raise DurabilityError("\n".join(problems))
+    await check_schema(connection)
 
 
 async def check_schema(connection: AsyncConnection) -> str:

@@ -1,1 +1,1 @@
-"""The guards that keep a message from being sent twice, each with a way to break it and a test that must then fail."""
+"""The guards of the promise and of the HTTP door, each with a way to break it and a test that must then fail."""

@@ -1,7 +1,5 @@
 """An app, the application in front of its door, and a real server around that."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,12 +9,11 @@ import pytest
 from fastapi import FastAPI
 
 from doors.inside import Inside
-from doors.requests import Patience
+from doors.limits import DoorLimits, Patience
 from ingress import make_app
-from intake.listening import make_server
-from intake.signatures import Signatures
 from tests.app import App
-from tests.ingress.post import OTHER, SECRET, Poster
+from tests.ingress.post import MAIL_SECRET, OTHER, OTHER_MAIL_SECRET, SECRET, Poster, inside_of
+from tests.ingress.serving import served
 from tests.scene import Scene
 
 
@@ -31,13 +28,13 @@ async def _ready() -> list[str]:
 
 @pytest.fixture
 def inside(app: App) -> Inside:
-    return Inside(app.scene.engine, app.scene.workspace, app.door, Signatures(f"{SECRET} {OTHER}"))
+    return inside_of(app, f"{SECRET} {OTHER}", f"{MAIL_SECRET} {OTHER_MAIL_SECRET}")
 
 
 @pytest.fixture
 def application(inside: Inside) -> FastAPI:
     """The application; a body has a second to come."""
-    return make_app(inside, _ready, Patience(body=timedelta(seconds=1)))
+    return make_app(inside, _ready, DoorLimits(patience=Patience(body=timedelta(seconds=1))))
 
 
 @pytest.fixture
@@ -50,12 +47,8 @@ async def poster(application: FastAPI) -> AsyncIterator[Poster]:
 @pytest.fixture
 async def address(application: FastAPI) -> AsyncIterator[tuple[str, int]]:
     """Where a real server of the application listens."""
-    server = make_server(application)
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        yield listening.getsockname()
-        server.should_exit = True
-        await serving
+    async with served(application) as listening:
+        yield listening
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
-"""An app that posts events as Standard Webhooks has it, to an application or to a server."""
+"""An app that posts events as Standard Webhooks has it, and a mail server that posts messages, each with its secret."""
 
 import base64
+import hashlib
+import hmac
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -9,8 +11,25 @@ from typing import Any
 import httpx
 from standardwebhooks.webhooks import Webhook
 
+from doors.inside import Inside
+from intake.signatures import Signatures
+from tests.app import App
+
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
+MAIL_SECRET = "whsec_" + base64.b64encode(b"m" * 32).decode()
+OTHER_MAIL_SECRET = "whsec_" + base64.b64encode(b"n" * 32).decode()
+
+
+def inside_of(app: App, event_secrets: str, mail_secrets: str) -> Inside:
+    """What the doors of an app's scene lead to."""
+    return Inside(
+        engine=app.scene.engine,
+        workspace=app.scene.workspace,
+        events=app.door,
+        event_signatures=Signatures(event_secrets),
+        inbound_signatures=Signatures(mail_secrets, dotted_ids=False),
+    )
 
 
 def signed(body: bytes, *, event_id: str, secret: str = SECRET, ago: timedelta = timedelta(0)) -> dict[str, str]:
@@ -22,6 +41,15 @@ def signed(body: bytes, *, event_id: str, secret: str = SECRET, ago: timedelta =
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": Webhook(secret).sign(event_id, at, body.decode("utf-8", "surrogateescape")),
     }
+
+
+def signed_mail(raw: bytes, *, message_id: str = "id", secret: str = MAIL_SECRET) -> dict[str, str]:
+    """The headers that sign a message, whatever its bytes are."""
+    at = str(int(datetime.now(UTC).timestamp()))
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signature = base64.b64encode(hmac.digest(key, f"{message_id}.{at}.".encode() + raw, hashlib.sha256)).decode()
+    names = {"webhook-id": message_id, "webhook-timestamp": at, "webhook-signature": f"v1,{signature}"}
+    return {"content-type": "message/rfc822", **names}
 
 
 def written(content: dict[str, Any]) -> tuple[str, bytes]:

@@ -19,7 +19,7 @@ from domain.draft import DraftKey, draft_id
 from mail.links import make_token
 from store.links import read_link_key
 from tests.app import App, enrolled
-from tests.ingress.post import Poster, signed
+from tests.ingress.post import Poster, signed, signed_mail
 from tests.naming import message_id
 from tests.store.enrolled import put_draft
 
@@ -80,6 +80,8 @@ async def test_whatever_is_asked_the_answer_is_one_that_is_described_and_no_fail
     request = _request(data.draw(asked.cases))
     if "unsubscribe" in asked.label and data.draw(_SELDOM, label="a good link"):
         request.url = httpx.URL("http://ingress" + link)
+    if "/inbound" in asked.label and data.draw(_MOSTLY, label="signed"):
+        request.headers.update(signed_mail(request.content) | {"content-type": request.headers.get("content-type", "")})
     if "/events" in asked.label and _is_text(request.content) and data.draw(_MOSTLY, label="signed"):
         request.headers.update(signed(request.content, event_id=f"evt-{uuid.uuid4().hex}"))
     response = await poster.http.send(request)

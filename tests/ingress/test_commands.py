@@ -13,7 +13,8 @@ import pytest
 
 from tests.app import enrolled, said
 from tests.command import ROOT, Command, environment
-from tests.ingress.post import OTHER, SECRET, Poster, problems
+from tests.inbound.samples import REPLY, mail
+from tests.ingress.post import MAIL_SECRET, OTHER, OTHER_MAIL_SECRET, SECRET, Poster, problems, signed_mail
 from tests.scene import Scene
 
 
@@ -93,6 +94,22 @@ async def test_without_a_good_secret_nothing_is_served(starter: Command, secret:
     assert line.startswith(f"starter: FOLLOWUP_EVENT_SECRET {words}")
 
 
+@pytest.mark.parametrize("secrets", ["x", f"{SECRET} whsec_c2hvcnQ="])
+async def test_a_bad_secret_of_the_door_for_mail_is_named_and_not_shown(starter: Command, secrets: str) -> None:
+    ran = await starter("serve", "--port", "0", FOLLOWUP_EVENT_SECRET=SECRET, FOLLOWUP_INBOUND_SECRET=secrets)
+    [line] = ran.lines
+    assert (ran.code, line.partition(":")[2].strip()[:44]) == (1, "FOLLOWUP_INBOUND_SECRET is not a secret: eac")
+    assert not any(secret in line for secret in secrets.split() if len(secret) > 1)
+
+
+@pytest.mark.parametrize("url", ["postgresql+psycopg://u:hunter2@h:port/x", "postgresql+psycopg://u:hunter2@[x/y"])
+async def test_a_database_url_that_makes_no_sense_ends_with_a_sentence(starter: Command, url: str) -> None:
+    ran = await starter("serve", "--port", "0", FOLLOWUP_EVENT_SECRET=SECRET, FOLLOWUP_DATABASE_URL=url)
+    [line] = ran.lines
+    assert ran.code == 1
+    assert line.startswith("starter: FOLLOWUP_DATABASE_URL: can't be read")
+
+
 async def test_a_port_that_is_taken_is_said_in_a_sentence(starter: Command, address: tuple[str, int]) -> None:
     ran = await starter("serve", "--port", str(address[1]), FOLLOWUP_EVENT_SECRET=SECRET)
     assert (ran.code, len(ran.lines)) == (1, 1)
@@ -134,6 +151,18 @@ async def test_both_secrets_are_good_while_one_replaces_the_other_and_the_log_na
     assert len(told) == 2
     assert all(line.endswith(f"event {content['id']} lead.enrolled: enrolled") for line in told)
     assert not any(datum in line for line in lines for datum in ("Grace", "@example", "127.0.0.1 -", "Example"))
+
+
+async def test_each_door_takes_its_own_secrets_alone(scene: Scene) -> None:
+    secrets = {"FOLLOWUP_EVENT_SECRET": SECRET, "FOLLOWUP_INBOUND_SECRET": f"{MAIL_SECRET} {OTHER_MAIL_SECRET}"}
+    raw = mail(REPLY)
+    async with _serving(scene, **secrets) as (poster, _):
+        answers = [
+            (await poster.http.post("/inbound", content=raw, headers=signed_mail(raw, secret=secret))).status_code
+            for secret in (MAIL_SECRET, OTHER_MAIL_SECRET, SECRET)
+        ]
+        assert answers == [200, 200, 401]
+        assert (await poster.says(said("lead.closed", lead_id="lead-1"), secret=MAIL_SECRET)).status_code == 401
 
 
 async def test_it_starts_while_temporal_is_down_says_so_and_keeps_the_facts(scene: Scene) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]  # ships none
 import pytest
+from fastapi import FastAPI
 
 from domain.event import EventType
 from intake.event_schema import EXAMPLES
@@ -28,6 +29,11 @@ async def test_every_example_fits_its_description_and_is_taken(poster: Poster, k
     jsonschema.validate(example, await _body_schema(poster))
     response = await poster.posts(json.dumps(example).encode())
     assert (response.status_code, response.json()["type"]) == (200, kind)
+
+
+async def test_it_is_made_once(application: FastAPI) -> None:
+    assert application.openapi() is application.openapi()
+    assert "LeadStopped" in application.openapi()["components"]["schemas"]
 
 
 async def test_every_answer_is_described(poster: Poster) -> None:

@@ -1,9 +1,6 @@
 """The door for mail over HTTP: signed to the byte, large as mail is, and answered so that it may come again."""
 
-import base64
-import hashlib
-import hmac
-from datetime import UTC, datetime
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -14,22 +11,13 @@ from intake.inbound import MOST_BYTES
 from store.engine import open_engine
 from tests.app import App, enrolled
 from tests.inbound.samples import REPLY, mail
-from tests.ingress.post import SECRET, Poster, problems
+from tests.ingress.post import Poster, problems, signed_mail
 from tests.naming import message_hash, message_id
 from tests.store.enrolled import put_draft
 
 
-def _signed(raw: bytes, content_type: str = "message/rfc822") -> dict[str, str]:
-    """The headers that sign a mail, whatever its bytes are."""
-    at = str(int(datetime.now(UTC).timestamp()))
-    key = base64.b64decode(SECRET.removeprefix("whsec_"))
-    signature = base64.b64encode(hmac.digest(key, f"id.{at}.".encode() + raw, hashlib.sha256)).decode()
-    names = {"webhook-id": "id", "webhook-timestamp": at, "webhook-signature": f"v1,{signature}"}
-    return {"content-type": content_type, **names}
-
-
 async def _post(poster: Poster, raw: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
-    return await poster.http.post("/inbound", content=raw, headers=_signed(raw) if headers is None else headers)
+    return await poster.http.post("/inbound", content=raw, headers=signed_mail(raw) if headers is None else headers)
 
 
 @pytest.fixture
@@ -49,7 +37,7 @@ async def test_a_reply_stops_and_is_answered_the_same_when_it_comes_again(
     first = await _post(poster, reply)
     assert (first.status_code, first.json()["done"]) == (200, "taken")
     assert await app.scene.status() == ("stopped", "replied")
-    again = await _post(poster, reply, _signed(reply, "application/octet-stream"))
+    again = await _post(poster, reply, signed_mail(reply) | {"content-type": "application/octet-stream"})
     assert (again.status_code, again.json()) == (200, first.json())
 
 
@@ -59,7 +47,7 @@ async def test_mail_about_nothing_of_ours_is_well_and_changes_nothing(poster: Po
 
 
 async def test_what_is_not_signed_to_the_byte_is_refused(app: App, poster: Poster, reply: bytes) -> None:
-    for headers in ({}, _signed(reply[:-1]), _signed(reply) | {"webhook-signature": "v1,AAAA"}):
+    for headers in ({}, signed_mail(reply[:-1]), signed_mail(reply) | {"webhook-signature": "v1,AAAA"}):
         assert (await _post(poster, reply, headers)).status_code == 401
     assert (await app.scene.status())[0] == "active"
 
@@ -67,7 +55,7 @@ async def test_what_is_not_signed_to_the_byte_is_refused(app: App, poster: Poste
 async def test_what_is_no_mail_is_refused_with_a_sentence(poster: Poster, reply: bytes) -> None:
     garbage = await _post(poster, b"\xff\xfe")
     assert (garbage.status_code, problems(garbage)) == (422, ["it is not a message: it begins without a header"])
-    assert (await _post(poster, reply, _signed(reply, "application/json"))).status_code == 415
+    assert (await _post(poster, reply, signed_mail(reply) | {"content-type": "application/json"})).status_code == 415
     assert (await _post(poster, b"x" * (MOST_BYTES + 1))).status_code == 413
 
 
@@ -80,7 +68,7 @@ async def test_while_postgresql_is_down_it_is_to_be_given_again(inside: Inside) 
         return []
 
     engine = open_engine("postgresql+psycopg://nobody@127.0.0.1:1/none")
-    transport = httpx.ASGITransport(make_app(inside._replace(engine=engine), ready))
+    transport = httpx.ASGITransport(make_app(replace(inside, engine=engine), ready))
     async with httpx.AsyncClient(transport=transport, base_url="http://ingress") as http:
         response = await _post(Poster(http), mail(REPLY))
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")

@@ -10,12 +10,10 @@ from temporalio.client import Client
 
 from devstack.ports import free_ports
 from devstack.postgres import DATABASE, Postgres
-from doors.inside import Inside
 from ingress import make_app
-from intake.signatures import Signatures
 from store.schema import migrate
 from tests.app import App, enrolled, said
-from tests.ingress.post import SECRET, Poster, problems
+from tests.ingress.post import MAIL_SECRET, SECRET, Poster, inside_of, problems
 from tests.scene import open_scene
 
 
@@ -25,8 +23,7 @@ async def _ready() -> list[str]:
 
 @asynccontextmanager
 async def _posting(app: App) -> AsyncIterator[Poster]:
-    inside = Inside(app.scene.engine, app.scene.workspace, app.door, Signatures(SECRET))
-    transport = httpx.ASGITransport(make_app(inside, _ready))
+    transport = httpx.ASGITransport(make_app(inside_of(app, SECRET, MAIL_SECRET), _ready))
     async with httpx.AsyncClient(transport=transport, base_url="http://ingress") as http:
         yield Poster(http)
 

@@ -6,6 +6,7 @@ import hmac
 import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from email import policy
 from typing import Any
@@ -149,7 +150,7 @@ async def test_a_good_token_of_a_mail_there_is_not_is_not_known(app: App, poster
 
 async def test_the_link_of_another_workspaces_mail_is_not_known(app: App, inside: Inside) -> None:
     link = await _link(app)
-    async with _calling(inside._replace(workspace="other")) as http:
+    async with _calling(replace(inside, workspace="other")) as http:
         assert (await http.post(link)).status_code == 404
 
 
@@ -182,7 +183,7 @@ def _calling(inside: Inside) -> httpx.AsyncClient:
 def _inside(app: App, inside: Inside, engine: AsyncEngine, client: Client) -> Inside:
     scene = app.scene
     events = EventDoor(engine, client, workspace=scene.workspace, task_queue=scene.task_queue, sequences=app.folder)
-    return inside._replace(engine=engine, events=events)
+    return replace(inside, engine=engine, events=events)
 
 
 @pytest.fixture
