@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from settings import Settings, SettingsError, temporal_connection
 from store.engine import is_down, open_engine
-from store.schema import SchemaError, check_schema
+from store.schema import UnfitDatabaseError, check_database
 from workflows.search_attributes import missing_or_wrong
 
 _T = TypeVar("_T")
@@ -65,10 +65,10 @@ async def open_temporal() -> Client:
 async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """Open a database whose schema is the one this code needs.
 
-    Raises SettingsError, SchemaError, and UnreachableError; the last one also when PostgreSQL goes away meanwhile.
+    Raises SettingsError, UnfitDatabaseError, and UnreachableError, also when PostgreSQL goes away meanwhile.
     """
     with database_errors(settings):
-        await check_schema(settings.database_url.get_secret_value())
+        await check_database(settings.database_url.get_secret_value())
         engine = open_engine(settings.database_url.get_secret_value(), _CONNECTIONS)
         try:
             yield engine
@@ -103,7 +103,7 @@ def _database_sentence(error: SQLAlchemyError, where: str, password: str | None)
 
 _BAD_URL = "FOLLOWUP_DATABASE_URL: can't be read; write postgresql+psycopg://user:password@host:5432/database"
 # What a command ends with: its message is for people, and it is all they are told.
-EXPECTED: tuple[type[Exception], ...] = (SettingsError, SchemaError, UnreachableError)
+EXPECTED: tuple[type[Exception], ...] = (SettingsError, UnfitDatabaseError, UnreachableError)
 
 
 def run(work: Coroutine[Any, Any, _T], *, name: str, also: tuple[type[Exception], ...] = ()) -> _T:

@@ -19,7 +19,7 @@ from intake.listening import listen
 from intake.signatures import Signatures
 from settings import HOME, SettingsError, read_settings
 from store.engine import is_down, open_engine
-from store.schema import SchemaError, check_schema
+from store.schema import UnfitDatabaseError, check_database
 
 _log = logging.getLogger("ingress")
 # Requests wait for one of these in turn; PostgreSQL serves other processes too.
@@ -42,7 +42,7 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
     """Serve the events of the settings' workspace until told to end. `sequences` is the folder an app may name.
 
     Starts while PostgreSQL or Temporal is down: `/readyz` says so, and events are answered 503. Raises SettingsError,
-    SchemaError, UnreachableError.
+    UnfitDatabaseError, UnreachableError.
     """
     settings = read_settings()
     try:
@@ -61,7 +61,7 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
         try:
             problems = await _database_problems(database_url)
             await check_search_attributes(client)
-        except (SchemaError, UnreachableError) as error:
+        except (UnfitDatabaseError, UnreachableError) as error:
             return [str(error)]
         return problems
 
@@ -76,7 +76,7 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
 
 async def _database_problems(database_url: str) -> list[str]:
     try:
-        await check_schema(database_url)
+        await check_database(database_url)
     except SQLAlchemyError as error:
         if not is_down(error):
             raise

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from temporalio.envconfig import ClientConfig
 
@@ -20,6 +20,7 @@ from domain.limits import Limits
 
 PREFIX = "FOLLOWUP_"
 HOME = Path(__file__).parent
+_DEFAULT_WORKSPACE = "default"
 # A header's line has at most 998 characters (RFC 5322, 2.1.1), and a URL in it is never folded.
 _LONGEST_PUBLIC_URL = 900
 
@@ -34,8 +35,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=HOME / ".env", extra="ignore", frozen=True)
 
     database_url: SecretStr
-    task_queue: str = Field(default="follow-up", min_length=1)
-    workspace: str = Field(default="default", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    workspace: str = Field(default=_DEFAULT_WORKSPACE, pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    # `follow-up` for the workspace `default`, else `follow-up-<workspace>`: two workspaces never share one by accident
+    task_queue: str = Field(default="", validate_default=True)
     provider: str = Field(default="smtp", pattern=r"^(smtp|scripted)$")
     smtp_url: SecretStr = SecretStr("smtp://127.0.0.1:25")
     # smtp:// sends letters as they are: fine on this machine, and to a relay whose network one trusts
@@ -66,6 +68,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the running devstack last: whatever is set by name wins over it."""
         return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, _devstack_defaults())
+
+    @field_validator("task_queue")
+    @classmethod
+    def _of_workspace(cls, queue: str, info: ValidationInfo) -> str:
+        workspace = info.data.get("workspace", _DEFAULT_WORKSPACE)
+        return queue or ("follow-up" if workspace == _DEFAULT_WORKSPACE else f"follow-up-{workspace}")
 
     @field_validator("send_timeout", mode="before")
     @classmethod

@@ -22,12 +22,13 @@ from activities.discreet import DiscreetInterceptor
 from activities.linking import Links
 from activities.steps import StepActivities
 from activities.terms import Terms
+from activities.workspace import WorkspaceInterceptor
 from connect import UnreachableError, leave, open_temporal
 from providers.choose import open_provider
 from providers.provider import Provider
 from settings import Settings, SettingsError, read_settings
 from store.engine import open_engine
-from store.schema import SchemaError, check_schema
+from store.schema import UnfitDatabaseError, check_database
 from workflows.follow_up import FollowUpWorkflow
 
 _log = logging.getLogger("worker")
@@ -52,7 +53,7 @@ def make_worker(client: Client, engine: AsyncEngine, provider: Provider, setting
         activities=[steps.deliver_step, steps.settle_step, steps.pause_follow_up, steps.record_outcome],
         identity=identity,
         workflow_runner=_RUNNER,
-        interceptors=[DiscreetInterceptor()],
+        interceptors=[DiscreetInterceptor(), WorkspaceInterceptor(settings.workspace)],
         max_concurrent_activities=settings.concurrent_steps,
         # a begun send is finished and recorded: no sooner does the worker let go
         graceful_shutdown_timeout=settings.send_timeout + _AROUND_A_SEND,
@@ -60,7 +61,7 @@ def make_worker(client: Client, engine: AsyncEngine, provider: Provider, setting
 
 
 async def run() -> None:
-    """Run a worker until it is told to stop. Raises SettingsError, SchemaError, UnreachableError."""
+    """Run a worker until it is told to stop. Raises SettingsError, UnfitDatabaseError, UnreachableError."""
     settings = read_settings()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -100,7 +101,7 @@ def _open_provider(settings: Settings) -> Provider:
 async def _wait_for_schema(database_url: str) -> None:
     while True:
         try:
-            return await check_schema(database_url)
+            return await check_database(database_url)
         except DBAPIError as error:
             _log.warning("PostgreSQL can't be reached, trying again: %s", str(error.orig).splitlines()[0])
         await asyncio.sleep(_TRY_AGAIN.total_seconds())
@@ -123,7 +124,7 @@ def main() -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     try:
         asyncio.run(run())
-    except (SettingsError, SchemaError) as error:
+    except (SettingsError, UnfitDatabaseError) as error:
         for sentence in str(error).splitlines():
             sys.stderr.write(f"worker: {sentence}\n")
         return 1

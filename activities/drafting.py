@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.linking import NO_DRAFT_LINKS, DraftLinks
-from domain.draft import Channel, DraftKey, DraftState, draft_id
+from activities.linking import DraftLinks
+from domain.draft import Channel, DraftState
 from domain.sequence import Sequence
 from domain.thread import in_order
 from mail.message import Thread, freeze, read_sender
@@ -41,7 +41,7 @@ def make_draft(
     sender: Address,
     references: tuple[str, ...],
     now: datetime,
-    links: DraftLinks = NO_DRAFT_LINKS,
+    links: DraftLinks,
     own_subject: str | None = None,
 ) -> NewDraft:
     """Render and freeze the draft of a step, an e-mail; `references` are the messages sent in its thread.
@@ -54,7 +54,7 @@ def make_draft(
     origin = locked.origin
     subject = origin.subject if origin and origin.subject else own_subject or rendered.subject
     frozen = freeze(
-        draft_id=draft_id(DraftKey(locked.instance_id, step)),
+        message_hash=links.message_hash,
         sender=sender,
         recipient_name=locked.lead.name,
         recipient_address=locked.lead.email,

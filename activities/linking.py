@@ -10,13 +10,11 @@ from store.links import read_link_key
 
 
 class DraftLinks(NamedTuple):
-    """What the message of a draft says of them; None where it says nothing."""
+    """What the message of a draft is named by, and the links in it; None where it has none."""
 
+    message_hash: str
     unsubscribe_url: str | None = None
     reply_to: str | None = None
-
-
-NO_DRAFT_LINKS = DraftLinks()
 
 
 class Links:
@@ -31,18 +29,19 @@ class Links:
         self._key: bytes | None = None  # it never changes, so it is read once
 
     async def of_draft(self, connection: AsyncConnection, draft_id: str, sender: str) -> DraftLinks:
-        """Make the links of a draft that is about to be frozen."""
-        answer_to = self.envelope_sender(draft_id, sender)
-        reply_to = answer_to if answer_to != sender else None
-        if self._public_url is None:
-            return DraftLinks(reply_to=reply_to)
+        """Name a draft that is about to be frozen, and make its links."""
         if self._key is None:
             self._key = await read_link_key(connection)
-        return DraftLinks(unsubscribe_url(self._public_url, make_token(self._key, message_hash(draft_id))), reply_to)
+        named = message_hash(self._key, draft_id)
+        answer_to = self.envelope_sender(named, sender)
+        reply_to = answer_to if answer_to != sender else None
+        if self._public_url is None:
+            return DraftLinks(named, reply_to=reply_to)
+        return DraftLinks(named, unsubscribe_url(self._public_url, make_token(self._key, named)), reply_to)
 
-    def envelope_sender(self, draft_id: str, sender: str) -> str:
-        """Return the address that bounces of a draft go to."""
-        return plus_address(sender, message_hash(draft_id)) if self._plus_addresses else sender
+    def envelope_sender(self, message_hash: str, sender: str) -> str:
+        """Return the address that bounces of a message go to."""
+        return plus_address(sender, message_hash) if self._plus_addresses else sender
 
 
 NO_LINKS = Links()

@@ -6,7 +6,7 @@ from typing import NamedTuple, assert_never
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.drafting import parse_sequence
-from domain.draft import DraftState
+from domain.draft import DraftKey, DraftState, draft_id, message_hash
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
 from domain.permission import would_send_again
@@ -19,6 +19,7 @@ from store.facts import StepFacts, lock_step
 from store.instances import advance, set_status
 from store.leads import LockedLead
 from store.ledger import add_note
+from store.links import read_link_key
 from store.suppressions import suppress
 from store.tasks import close_tasks, open_task
 
@@ -59,7 +60,7 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
             await add_note(connection, call.instance_id, call.step, "late_answer", by=by, why=why)
         stands = draft and (draft.state, draft.generation)
         if would_send_again(facts.status, stands, call.outcome, call.generation):
-            return Answered(await pause(at, Paused(reason=Reason.STORE_IS_BEHIND, code=call.outcome.code)))
+            return Answered(await pause_behind_workflow(at, call.outcome.code))
         return Answered(standing(at, facts))
     result = await _apply(at, draft, call.outcome, facts)
     if facts.status is InstanceStatus.STOPPED and not isinstance(call.outcome, Unknown):
@@ -137,8 +138,13 @@ def why_seen(seen: Seen) -> str:
 
 def unknown_pause(draft: StoredDraft, code: str) -> Paused:
     """Say what an unknown draft waits for."""
-    reason, at, tried = Reason.SEND_OUTCOME_UNKNOWN, draft.overdue_at, draft.generation
-    return Paused(reason=reason, code=code, not_sent_from=at, generation=tried)
+    return Paused(
+        reason=Reason.SEND_OUTCOME_UNKNOWN,
+        code=code,
+        not_sent_from=draft.overdue_at,
+        generation=draft.generation,
+        message_hash=draft.message_hash,
+    )
 
 
 async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:
@@ -159,6 +165,12 @@ async def pause(at: At, paused: Paused) -> Paused:
     status = InstanceStatus.PAUSED
     await set_status(at.connection, at.locked.instance_id, status, paused.reason, by=at.by, why=why)
     return paused
+
+
+async def pause_behind_workflow(at: At, code: str = "") -> Paused:
+    """Let the instance wait for a person who looks for a message that the store has forgotten."""
+    named = message_hash(await read_link_key(at.connection), draft_id(DraftKey(at.locked.instance_id, at.step)))
+    return await pause(at, Paused(reason=Reason.STORE_IS_BEHIND, code=code, message_hash=named))
 
 
 async def hold(at: At, held: Held, code: str = "") -> Held:

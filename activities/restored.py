@@ -5,7 +5,7 @@ never unknown to it. Where it is so all the same, the store has lost something, 
 """
 
 from activities.approving import ask_a_person
-from activities.recording import At, go_on, pause, stop
+from activities.recording import At, go_on, pause_behind_workflow, stop
 from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import FINAL, InstanceStatus, Reason
@@ -48,7 +48,7 @@ def awaits_truth(at: At, facts: StepFacts, call: SettleStep) -> bool:
 async def pause_behind(at: At, facts: StepFacts) -> Paused:
     """Send nothing before a person has said what is true, of the step at which the workflow is."""
     await _catch_up(at, facts)
-    return await _pause(at)
+    return await pause_behind_workflow(at)
 
 
 async def settle_lost(at: At, facts: StepFacts, call: SettleStep) -> Settled:
@@ -83,15 +83,11 @@ async def _catch_up(at: At, facts: StepFacts) -> None:
     """Bring the store to the step of the workflow, if it has so many; each between counts, with what is known of it."""
     for step in range(facts.current_step, min(at.step, at.locked.steps)):
         before = at._replace(step=step)
-        await _pause(before)  # a step that has no draft is told of in the ledger
+        await pause_behind_workflow(before)  # a step that has no draft is told of in the ledger
         why = "skipped here: the workflow has it behind it, the store has lost what became of it"
         await _leave_behind(before, (await read_facts(at.connection, at.locked, step)).draft, why)
         await _resumed(before, why)
         await advance(at.connection, at.locked.instance_id, step + 1, facts.now, at.by)
-
-
-async def _pause(at: At) -> Paused:
-    return await pause(at, Paused(reason=Reason.STORE_IS_BEHIND))
 
 
 async def _leave_behind(at: At, draft: StoredDraft | None, why: str) -> None:

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.claiming import LEASE, claim_step, hold_for_thread, thread_was_busy
 from activities.discreet import log_place
 from activities.recording import record
-from activities.settling import FRESH, pause_for, settle
+from activities.settling import pause_for, settle
 from activities.signals import signal_pause, signal_resume
 from activities.terms import Terms
 from activities.uninterrupted import uninterrupted
@@ -133,12 +133,11 @@ class StepActivities:
         """Make the one provider call. Whatever is not foreseen after it began is unknown."""
 
         async def may_cross() -> bool:
-            if _uptime() - begun >= FRESH.total_seconds() and not await self._still_holds(draft, claim):
-                return False
-            return _uptime() - begun < claim.lease.total_seconds()
+            # the database first: its answer may be long in coming, and the lease ends meanwhile
+            return await self._still_holds(draft, claim) and _uptime() - begun < claim.lease.total_seconds()
 
         try:
-            bounces_to = self._terms.links.envelope_sender(draft.id, draft.sender)
+            bounces_to = self._terms.links.envelope_sender(draft.message_hash, draft.sender)
             letter = Letter(draft.id, bounces_to, draft.recipient, draft.content)
             outcome = await self._provider.send(letter, may_cross)
         except Exception as error:
@@ -150,8 +149,10 @@ class StepActivities:
     async def _still_holds(self, draft: StoredDraft, claim: Claim) -> bool:
         try:
             async with self._engine.connect() as connection:
-                return await holds_claim(connection, draft.id, claim.token)
-        except DBAPIError:
+                # one statement, which needs no transaction around it
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                return await holds_claim(connection, draft.id, claim)
+        except SQLAlchemyError:
             return False  # who can't ask may not send
 
     async def _record(self, call: RecordOutcome) -> Recorded:

@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from bench.bare import Bare, BareWorkflow, bare_message_id
 from bench.ground import Ground, at_once
 from bench.peer import Sink, open_sink, process
-from domain.draft import DraftKey, draft_id, message_id
+from domain.draft import DraftKey, draft_id, message_hash, message_id
 from domain.instance import InstanceKey, instance_id, workflow_id
 from domain.lead import Lead
 from domain.sequence import Sequence as FollowUpSequence
@@ -27,6 +27,7 @@ from intake.starting import Starter
 from store.engine import open_engine
 from store.instances import Enrolled, Enrolment, enroll
 from store.leads import save_leads
+from store.links import read_link_key
 from store.schema import migrate
 from store.sequences import save_sequence
 
@@ -120,8 +121,9 @@ class Ours(Side):
             await save_sequence(connection, self.run, sequence)
             await save_leads(connection, self.run, leads)
             enrolled = await enroll(connection, self.run, sequence, wanted, "bench")
+            key = await read_link_key(connection)
         for one in enrolled:
-            name = message_id(draft_id(DraftKey(one.instance_id, 1)), _DOMAIN)
+            name = message_id(message_hash(key, draft_id(DraftKey(one.instance_id, 1))), _DOMAIN)
             self.due[name] = one.first_due_at.timestamp()
         await self._start(enrolled)
         return [workflow_id(key) for key in keys]

@@ -6,6 +6,7 @@ import pwd
 import shutil
 import signal
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -29,7 +30,7 @@ _SETTINGS = {
 }
 # Both protect against a crash of the machine alone. A killed server still loses nothing that was committed, which is
 # what the tests are about, so synchronous_commit stays on.
-_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+_NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "followup.disposable": "on"}
 
 
 class Postgres:
@@ -84,6 +85,14 @@ class Postgres:
         async with await self._connect() as connection:
             await connection.execute(create.format(sql.Identifier(name), sql.Identifier(template or "template1")))
         return self.url(name)
+
+    async def set_defaults(self, settings: Mapping[str, str]) -> None:
+        """Set what new sessions begin with, beyond the next start too."""
+        alter = sql.SQL("ALTER SYSTEM SET {} = {}")
+        async with await self._connect() as connection:
+            for name, value in settings.items():
+                await connection.execute(alter.format(sql.Identifier(name), sql.Literal(value)))
+            await connection.execute("SELECT pg_reload_conf()")
 
     async def drop_database(self, name: str) -> None:
         """Drop a database, its connections with it."""

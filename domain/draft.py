@@ -1,6 +1,7 @@
 """The draft: the one message of (instance, step, channel), and the states it may be in."""
 
 import hashlib
+import hmac
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -88,15 +89,21 @@ def draft_key(draft_id: str) -> DraftKey:
         raise ValueError(f"{draft_id!r} is not a draft id: expected instance/step/channel") from None
 
 
-def message_hash(draft_id: str) -> str:
+def message_hash(key: bytes, draft_id: str) -> str:
     """Derive what others may call a draft by: 40 hex digits, the left part of its Message-ID.
 
-    It is a hash, because receivers see it and ids of leads are none of their business; 160 bits keep the left part
-    under 65 characters, so that no header that names it is ever folded inside an id.
+    It is keyed by a secret of the database: who names it has received the message, or a report of it. Without the
+    secret it tells nothing of the lead's id. 160 bits keep the left part under 65 characters, so that no header that
+    names it is ever folded inside an id.
     """
-    return hashlib.sha256(draft_id.encode()).hexdigest()[:40]
+    return hmac.new(key, b"message-id:" + draft_id.encode(), hashlib.sha256).hexdigest()[:40]
 
 
-def message_id(draft_id: str, domain: str) -> str:
-    """Derive the Message-ID of a draft (RFC 5322, 3.6.4), angle brackets included."""
-    return f"<{message_hash(draft_id)}@{domain}>"
+def message_id(message_hash: str, domain: str) -> str:
+    """Return the Message-ID that a hash is the left part of (RFC 5322, 3.6.4), angle brackets included."""
+    return f"<{message_hash}@{domain}>"
+
+
+def hash_of(message_id: str) -> str:
+    """Invert `message_id`; empty for a draft that has none."""
+    return message_id.removeprefix("<").partition("@")[0]

@@ -95,7 +95,7 @@ class Held(_Message):
 class Paused(_Message):
     """Only a person, or evidence, moves it on. `not_sent_from` is when the decision `not_sent` becomes acceptable.
 
-    `generation` is which try is uncertain.
+    `generation` is which try is uncertain, `message_hash` what its message is looked for by.
     """
 
     kind: Literal["paused"] = "paused"
@@ -103,6 +103,7 @@ class Paused(_Message):
     code: str = ""
     not_sent_from: datetime | None = None
     generation: int = 1
+    message_hash: str = ""
 
 
 class Awaiting(_Message):

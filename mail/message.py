@@ -47,7 +47,7 @@ class _Parts(NamedTuple):
 
 def freeze(
     *,
-    draft_id: str,
+    message_hash: str,
     sender: Address,
     recipient_name: str,
     recipient_address: str,
@@ -71,7 +71,7 @@ def freeze(
         recipient=_mailbox("To", recipient_name, recipient_address),
         subject=answering(subject) if thread.references else subject.strip(" "),
         date=format_datetime(date.astimezone(UTC)),
-        message_id=message_id(draft_id, from_.domain),
+        message_id=message_id(message_hash, from_.domain),
         references=thread.references,
         body=line_ends(body),
         reply_to=_mailbox("Reply-To", "", reply_to).addr_spec if reply_to else None,

@@ -8,7 +8,7 @@ from sqlalchemy import Interval, Update, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.draft import Channel, DraftKey, DraftState, draft_id
+from domain.draft import Channel, DraftKey, DraftState, draft_id, hash_of
 from store.leads import LockedLead
 from store.tables import Draft, SenderSlot
 from store.tasks import close_waiting
@@ -33,6 +33,12 @@ class StoredDraft(NamedTuple):
     why: str = ""
     channel: Channel = Channel.EMAIL
     fingerprint: str = ""
+    message_id: str = ""
+
+    @property
+    def message_hash(self) -> str:
+        """What others call its message by."""
+        return hash_of(self.message_id)
 
     @property
     def awaits_a_person(self) -> bool:
@@ -53,6 +59,7 @@ class NewDraft(NamedTuple):
     state: DraftState = DraftState.PENDING
 
 
+_SHARED = ("message_id", "sender", "content", "state", "channel", "fingerprint")
 _INSERT = insert(Draft).on_conflict_do_nothing(index_elements=["instance_id", "step", "channel"])
 
 
@@ -65,7 +72,7 @@ async def insert_draft(
     identity = {"id": draft_id(key), "instance_id": locked.instance_id, "step": step}
     envelope = {"thread_id": locked.thread_id, "recipient": recipient, "who": by, "why": "rendered and frozen"}
     await connection.execute(_INSERT, identity | envelope | draft._asdict())
-    shared = {name: getattr(draft, name) for name in ("sender", "content", "state", "channel", "fingerprint")}
+    shared = {name: getattr(draft, name) for name in _SHARED}
     return StoredDraft(id=draft_id(key), recipient=recipient, **shared)
 
 
@@ -102,13 +109,17 @@ async def claim_draft(connection: AsyncConnection, draft_id: str, claim: Claim) 
 
 
 _HOLDS = select(Draft.id).where(
-    Draft.id == bindparam("draft_id"), Draft.state == DraftState.SENDING, Draft.claim_token == bindparam("token")
+    Draft.id == bindparam("draft_id"),
+    Draft.state == DraftState.SENDING,
+    Draft.claim_token == bindparam("token"),
+    func.clock_timestamp() < Draft.overdue_at - bindparam("send_timeout", type_=Interval),
 )
 
 
-async def holds_claim(connection: AsyncConnection, draft_id: str, token: uuid.UUID) -> bool:
-    """Say whether the claim with this token still holds the draft: nobody has settled it meanwhile."""
-    return (await connection.execute(_HOLDS, {"draft_id": draft_id, "token": token})).one_or_none() is not None
+async def holds_claim(connection: AsyncConnection, draft_id: str, claim: Claim) -> bool:
+    """Say whether a claim still holds the draft: nobody has settled it, and by PostgreSQL's clock its lease goes on."""
+    values = {"draft_id": draft_id, "token": claim.token, "send_timeout": claim.send_timeout}
+    return (await connection.execute(_HOLDS, values)).one_or_none() is not None
 
 
 _MOVE = (

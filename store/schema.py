@@ -1,4 +1,4 @@
-"""Bringing the schema up to date, and telling whether it is."""
+"""Bringing the schema up to date, and telling whether a database can be used."""
 
 import asyncio
 from pathlib import Path
@@ -6,14 +6,23 @@ from pathlib import Path
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.durability import read_database_settings
 from store.engine import open_engine
 from store.tables import Compatibility
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class SchemaError(Exception):
+class UnfitDatabaseError(Exception):
+    """A database can't be used as it is. The message says why, with the remedy."""
+
+
+class SchemaError(UnfitDatabaseError):
     """The database is behind (or ahead of) the migrations this code knows."""
+
+
+class DurabilityError(UnfitDatabaseError):
+    """What the database has committed does not survive a crash."""
 
 
 async def migrate(database_url: str) -> str:
@@ -42,18 +51,25 @@ def newest_revision() -> str:
     return max(file.name for file in (_MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
 
 
-async def check_schema(database_url: str) -> None:
-    """Raise SchemaError, with the remedy, when this code can't run on the database's schema.
+async def check_database(database_url: str) -> None:
+    """Raise UnfitDatabaseError, with the remedy, when this code can't run on the database.
 
-    That is the one of the revision this code needs, or a later one that still carries the code of this.
+    Its schema must be of the revision this code needs, or of a later one that still carries the code of this
+    (SchemaError), and a commit must survive a crash (DurabilityError).
     """
     engine = open_engine(database_url, connections=1)
     try:
         async with engine.connect() as connection:
-            found = await _revision(connection)
-            oldest = await _oldest_code(connection) if found and found > newest_revision() else None
+            if problems := (await read_database_settings(connection)).problems:
+                raise DurabilityError("\n".join(problems))
+            await _check_schema(connection)
     finally:
         await engine.dispose()
+
+
+async def _check_schema(connection: AsyncConnection) -> None:
+    found = await _revision(connection)
+    oldest = await _oldest_code(connection) if found and found > newest_revision() else None
     if found != newest_revision() and (oldest is None or newest_revision() < oldest):
         raise SchemaError(
             f"the database is at revision {found or 'none'}, this version needs {newest_revision()}: "

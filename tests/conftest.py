@@ -8,18 +8,29 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import update
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from devstack.stack import Devstack
+from store.engine import open_engine
 from store.schema import migrate
+from store.tables import LinkKey
 from tests.command import Command
+from tests.naming import KEY
 from tests.replaying import assert_replays
 from tests.scene import Scene, open_scene
 
 TEMPLATE = "followup_template"
+# What sessions must not take from their server: whoever forgets to set it fails somewhere in the suite.
+_HOSTILE = {
+    "synchronous_commit": "off",
+    "default_transaction_isolation": "repeatable read",
+    "TimeZone": "Pacific/Kiritimati",
+    "DateStyle": "SQL, DMY",
+}
 # no test is timed: a busy machine is no reason to fail
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -30,6 +41,7 @@ async def stack() -> AsyncIterator[Devstack]:
     """A devstack that leaves the usual ports to a `make run` beside it. Whoever takes a part down takes it up again."""
     with tempfile.TemporaryDirectory() as folder:
         async with Devstack(Path(folder), durable=False, in_memory=True, usual_ports=False) as running:
+            await running.postgres.set_defaults(_HOSTILE)
             yield running
 
 
@@ -55,7 +67,12 @@ async def client(temporal_address: str) -> Client:
 @pytest.fixture(scope="session")
 async def template_database(stack: Devstack) -> str:
     """A database with the schema, made once by the real migrations, to be copied."""
-    await migrate(await stack.postgres.create_database(TEMPLATE))
+    url = await stack.postgres.create_database(TEMPLATE)
+    await migrate(url)
+    engine = open_engine(url, connections=1)
+    async with engine.begin() as connection:
+        await connection.execute(update(LinkKey).values(secret=KEY))
+    await engine.dispose()  # a database that somebody is connected to can't be copied
     return TEMPLATE
 
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from domain.draft import DraftKey, draft_id, message_id
 from domain.instance import InstanceStatus, Reason
 from domain.step import Awaiting
 from workflows.progress import Progress
@@ -84,9 +83,10 @@ def _why_paused(at: Progress) -> str:
     code = f" Code: `{at.code}`." if at.code else ""
     if at.reason not in (Reason.SEND_OUTCOME_UNKNOWN, Reason.STORE_IS_BEHIND):
         return f"### Why it is paused\n{sentence}{code}"
-    message = message_id(draft_id(DraftKey(at.follow_up.instance_id, at.step)), "")[:-1]
+    shown = f"`followup show '{at.follow_up.instance_id}'` shows"
+    named = f"begins `<{at.message_hash}@`" if at.message_hash else shown
     places = "the Sent folder, the provider's log, or the recipient's reply"
-    look = f"Look for the Message-ID that begins `{message}` in {places}."
+    look = f"Look for the Message-ID that {named} in {places}."
     return f"### Why it is paused\n{sentence}{code}\n\n### What to look for\n{look}"
 
 

@@ -25,6 +25,7 @@ class Progress:
     code: str = ""
     not_sent_from: datetime | None = None
     generation: int = 1  # of the try that is uncertain
+    message_hash: str = ""  # what its message is looked for by
     awaits: Awaiting | None = None
     behind: list[DraftState] = field(default_factory=list)
 
@@ -57,7 +58,7 @@ class Progress:
             case Paused():
                 self._become(InstanceStatus.PAUSED, result.reason)
                 self.code, self.not_sent_from = result.code, result.not_sent_from
-                self.generation = result.generation
+                self.generation, self.message_hash = result.generation, result.message_hash
             case Awaiting():
                 self._become(InstanceStatus.AWAITING_APPROVAL, result.reason)
                 self.awaits, self.until = result, max(result.look_at, now + _AGAIN)
@@ -84,6 +85,7 @@ class Progress:
     def _become(self, status: InstanceStatus, reason: Reason) -> None:
         self.status, self.reason = status, reason
         self.code, self.not_sent_from, self.generation, self.awaits = "", None, 1, None
+        self.message_hash = ""
 
     def is_so(self, command: Command) -> bool:
         """Say whether a command asks for what is so already, as the signal does that repeats an activity's result."""

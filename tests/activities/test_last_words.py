@@ -18,6 +18,7 @@ from domain.outcome import Fault, NotSent, Refused, Sent, Unknown
 from domain.step import DecisionRefused, DeliverStep, Paused, Ready, RecordOutcome, SettleStep, Stopped
 from store.drafts import Claim, StoredDraft
 from store.ledger import read_ledger
+from tests.naming import message_hash
 from tests.store.enrolled import enroll_one
 from workflows.inbox import NO_PAUSE
 
@@ -120,7 +121,9 @@ async def test_an_uncertain_second_try_that_a_restored_store_has_forgotten_waits
     )
     async with engine.begin() as connection:
         answered = await record(connection, told, "worker")
-    assert answered.result == Paused(reason=Reason.STORE_IS_BEHIND, code="cut")
+    assert answered.result == Paused(
+        reason=Reason.STORE_IS_BEHIND, code="cut", message_hash=message_hash(f"{instance}/1/email")
+    )
 
 
 async def test_a_second_try_that_a_restored_store_has_forgotten_is_not_released_by_a_plain_resume(

@@ -14,6 +14,7 @@ from domain.instance import Reason
 from domain.step import DeliverStep, Paused, Recorded
 from store.counting import StepKind, count_steps_of, find_unaccounted, find_untold
 from store.drafts import Claim, StoredDraft
+from tests.naming import message_hash
 from tests.store.enrolled import enroll_one
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
@@ -39,7 +40,9 @@ async def test_i6_what_the_store_has_lost_of_a_step_is_counted(
         released = ", generation = 2, claim_token = NULL, claim_run = NULL" if held == "pending" else ""
         async with engine.begin() as connection:
             await connection.execute(text(f"UPDATE drafts SET state = '{held}'{released}"))  # noqa: S608  # ours
-    assert await _claim(engine, instance, 2) == Paused(reason=Reason.STORE_IS_BEHIND)
+    assert await _claim(engine, instance, 2) == Paused(
+        reason=Reason.STORE_IS_BEHIND, message_hash=message_hash(f"{instance}/2/email")
+    )
     async with engine.connect() as connection:
         counted = {one.kind: one.steps for one in await count_steps_of(connection, [instance])}
         lost = [*await find_unaccounted(connection, [instance]), *await find_untold(connection, [instance])]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from domain.draft import message_id
 from intake.file_error import FileError
 from operating.audit.finding import Finding, Kind
 from operating.audit.received import read_received, received_findings
+from tests.naming import message_id
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OURS = message_id("w:s:lead-1/1/email", "example.test")

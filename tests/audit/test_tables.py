@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import literal_column, text
 
 import store.audit
-from domain.draft import DraftState, message_id
+from domain.draft import DraftState
 from domain.instance import workflow_id
 from domain.outcome import Unknown
 from domain.step import FollowUp
@@ -24,6 +24,7 @@ from providers.scripted import ScriptedProvider
 from tests.command import Command
 from tests.counted import assert_counted
 from tests.follow_up.looking import until, until_page
+from tests.naming import message_id
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads, put_draft
 from workflows.follow_up import FollowUpWorkflow

@@ -7,16 +7,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.linking import NO_DRAFT_LINKS, NO_LINKS, DraftLinks, Links
+from activities.linking import NO_LINKS, DraftLinks, Links
+from activities.settling import settle
 from activities.steps import StepActivities
 from activities.terms import Terms
+from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import Reason
-from domain.step import DeliverStep, Held, Paused, StepDone, StepResult
+from domain.step import DeliverStep, Held, Paused, Ready, SettleStep, StepDone, StepResult
 from providers.scripted import Halt, ScriptedProvider
 from tests.counted import assert_counted
 from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence, open_scene
@@ -40,10 +43,10 @@ def _attempt(*, attempt: int = 1) -> ActivityEnvironment:
 
 class _NoEnvelope(Links):
     async def of_draft(self, connection: AsyncConnection, draft_id: str, sender: str) -> DraftLinks:  # noqa: ARG002
-        return NO_DRAFT_LINKS
+        return DraftLinks("0" * 40)
 
-    def envelope_sender(self, draft_id: str, sender: str) -> str:
-        raise ValueError(f"{draft_id}: {sender} can't be written down")
+    def envelope_sender(self, message_hash: str, sender: str) -> str:
+        raise ValueError(f"{message_hash}: {sender} can't be written down")
 
 
 def _activities(scene: Scene, provider: ScriptedProvider, links: Links = NO_LINKS) -> StepActivities:
@@ -98,6 +101,39 @@ async def test_a_claim_whose_letter_cannot_be_made_is_unknown_at_once_and_calls_
     assert isinstance(answer, Paused)
     assert (answer.reason, answer.code) == (Reason.SEND_OUTCOME_UNKNOWN, "unforeseen")
     assert (provider.begun, await scene.states()) == ([], ["unknown"])
+
+
+async def test_a_claim_whose_machine_stood_still_sends_nothing_whatever_its_own_clock_says(scene: Scene) -> None:
+    halt = Halt.new()
+    sleeper, provider = _activities(scene, asleep := ScriptedProvider(before=halt)), ScriptedProvider()
+    sleeping = asyncio.create_task(_deliver(scene, sleeper, _attempt()))
+    await halt.reached.wait()
+    async with scene.engine.begin() as connection:  # an hour goes by, of which this process knows nothing
+        await connection.execute(text("UPDATE drafts SET claimed_at = now() - interval '1h', overdue_at = now()"))
+        asked = SettleStep(instance_id=scene.instance(), step=1, decision=Decision.NOT_SENT, by="grace")
+        assert isinstance(await settle(connection, asked, "another run", "worker"), Paused)
+    async with scene.engine.begin() as connection:
+        assert isinstance(await settle(connection, asked, "another run", "worker"), Ready)
+    assert isinstance(await _deliver(scene, _activities(scene, provider), _attempt()), StepDone)
+    halt.go.set()
+    await sleeping
+    assert (len(provider.sent), len(asleep.sent)) == (1, 0)
+
+
+async def test_a_claim_whose_lease_is_over_by_the_clock_of_postgresql_sends_nothing(scene: Scene) -> None:
+    halt = Halt.new()
+    sleeping = asyncio.create_task(
+        _deliver(scene, _activities(scene, provider := ScriptedProvider(before=halt)), _attempt())
+    )
+    await halt.reached.wait()
+    async with scene.engine.begin() as connection:  # its lease is over, and nobody has settled it
+        over = text("UPDATE drafts SET overdue_at = now() + make_interval(secs => :timeout)")
+        await connection.execute(over, {"timeout": SEND_TIMEOUT.total_seconds()})
+    halt.go.set()
+    held = await sleeping
+    assert isinstance(held, Held)
+    assert held.reason is Reason.NOT_SENT
+    assert provider.sent == []
 
 
 async def test_a_cancelled_attempt_finishes_its_begun_send(scene: Scene) -> None:

@@ -1,9 +1,9 @@
 from devstack.stack import Devstack
-from store.schema import check_schema
+from store.schema import check_database
 
 
 async def test_a_tests_database_has_the_newest_schema(database_url: str) -> None:
-    await check_schema(database_url)
+    await check_database(database_url)
 
 
 async def test_a_tests_database_is_a_copy_of_its_own(

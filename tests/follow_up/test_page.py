@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from domain.draft import DraftKey, draft_id, message_id
+from domain.draft import DraftKey, draft_id
 from domain.outcome import Fault, Outcome, Refused, Unknown
 from providers.scripted import ScriptedProvider
 from tests.follow_up.looking import page, until_page
+from tests.naming import message_id
 from tests.scene import Scene, a_lead, a_sequence
 
 _LATER = timedelta(days=1)

@@ -17,7 +17,6 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from domain.draft import message_hash, message_id
 from intake.events import EventDoor, NotTakenError
 from intake.inbound import InboundDoor
 from intake.inbound_imap import TAKEN, Folder
@@ -28,6 +27,7 @@ from tests.command import ROOT, environment
 from tests.inbound import samples
 from tests.inbound.dovecot import PASSWORD, Dovecot, running
 from tests.inbound.samples import mail, report
+from tests.naming import message_hash, message_id
 from tests.scene import Scene
 from tests.store.enrolled import put_draft
 

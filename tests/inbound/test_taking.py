@@ -13,7 +13,6 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.evidence import Bearing
-from domain.draft import message_hash, message_id
 from domain.outcome import NotSent, Outcome, Unknown
 from intake.event_reading import EventError
 from intake.events import EventDoor, NotTakenError
@@ -26,6 +25,7 @@ from tests.counted import assert_counted
 from tests.follow_up.looking import stumbles, until_page
 from tests.inbound import samples
 from tests.inbound.samples import mail, report
+from tests.naming import message_hash, message_id
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import put_draft
 

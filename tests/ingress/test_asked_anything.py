@@ -15,11 +15,12 @@ from schemathesis import Case
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
-from domain.draft import DraftKey, draft_id, message_id
+from domain.draft import DraftKey, draft_id
 from mail.links import make_token
 from store.links import read_link_key
 from tests.app import App, enrolled
 from tests.ingress.post import Poster, signed
+from tests.naming import message_id
 from tests.store.enrolled import put_draft
 
 # 10 s are what this may cost

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from domain.draft import message_hash, message_id
 from doors.inside import Inside
 from ingress import make_app
 from intake.inbound import MOST_BYTES
@@ -16,6 +15,7 @@ from store.engine import open_engine
 from tests.app import App, enrolled
 from tests.inbound.samples import REPLY, mail
 from tests.ingress.post import SECRET, Poster, problems
+from tests.naming import message_hash, message_id
 from tests.store.enrolled import put_draft
 
 

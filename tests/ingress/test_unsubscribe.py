@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from domain.draft import DraftKey, draft_id, message_id
+from domain.draft import DraftKey, draft_id
 from doors.inside import Inside
 from ingress import make_app
 from intake.events import EventDoor
@@ -27,6 +27,7 @@ from store.links import read_link_key
 from store.suppressions import lift
 from tests.app import App, enrolled
 from tests.ingress.post import Poster
+from tests.naming import message_id
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import put_draft
 

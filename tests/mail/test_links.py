@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.draft import message_hash, message_id
 from mail.links import make_token, plus_address, read_token, unsubscribe_url
 from mail.message import MessageError, Thread, freeze
+from tests.naming import message_hash, message_id
 
 _KEYS = st.binary(min_size=32, max_size=32)
 _HASHES = st.binary(min_size=20, max_size=20).map(bytes.hex)
@@ -22,7 +22,7 @@ _TOKEN = make_token(b"k" * 32, message_hash(_DRAFT))
 
 def _content(**more: str) -> bytes:
     return freeze(
-        draft_id=_DRAFT,
+        message_hash=message_hash(_DRAFT),
         sender=Address("Ada", addr_spec="ada@example.com"),
         recipient_name="Grace",
         recipient_address="grace@example.org",

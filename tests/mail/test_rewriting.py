@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from mail.message import FrozenMessage, MessageError, Thread, freeze
 from mail.rewriting import read_message, rewrite
+from tests.naming import message_hash
 
 _BEFORE, _NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def _message(*references: str) -> FrozenMessage:
     return freeze(
-        draft_id="w:s:l/1/email",
+        message_hash=message_hash("w:s:l/1/email"),
         sender=Address("Ada Lovelace", addr_spec="ada@example.test"),
         recipient_name="Gräfin " + "Ω" * 40,
         recipient_address="grace@example.test",

@@ -24,6 +24,7 @@ from store import (
     approvals,
     chosen,
     drafts,
+    durability,
     events,
     evidence,
     facts,
@@ -49,6 +50,7 @@ from tests.store.million import ONE, lay_down
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = uuid.UUID(int=1)
 DRAFT = f"{ONE}/1/email"
+CLAIM = drafts.Claim(TOKEN, "run", "test", timedelta(1), timedelta(1))
 PLACE = chosen.Place(NOW, ONE)
 SEEN = evidence.Seen(EvidenceKind.REPLY, "test", NOW)
 SLOT = limits.Slot("w", "s", DRAFT, ONE)
@@ -94,11 +96,10 @@ _GONE = ["00001@gone.test", "new@gone.test"]
 # How each query is called; one that is public and not here fails the test below.
 CALLS: dict[str, Call] = {
     "facts.read_facts": lambda connection: facts.read_facts(connection, _locked(), 1),
+    "durability.read_database_settings": durability.read_database_settings,
     "drafts.insert_draft": _new_draft,
-    "drafts.claim_draft": lambda connection: drafts.claim_draft(
-        connection, DRAFT, drafts.Claim(TOKEN, "run", "test", timedelta(1), timedelta(1))
-    ),
-    "drafts.holds_claim": lambda connection: drafts.holds_claim(connection, DRAFT, TOKEN),
+    "drafts.claim_draft": lambda connection: drafts.claim_draft(connection, DRAFT, CLAIM),
+    "drafts.holds_claim": lambda connection: drafts.holds_claim(connection, DRAFT, CLAIM),
     "drafts.record_state": _record,
     "drafts.stop_pending": lambda connection: drafts.stop_pending(connection, ONE, "test", "test"),
     "facts.first_sent": lambda connection: facts.first_sent(connection, f"{ONE[:-1]}1"),

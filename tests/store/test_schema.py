@@ -17,7 +17,7 @@ from devstack.stack import Devstack
 from store import migrations
 from store.engine import open_engine
 from store.guards import STATEMENTS
-from store.schema import SchemaError, check_schema, migrate, newest_revision
+from store.schema import SchemaError, check_database, migrate, newest_revision
 from store.tables import Base
 
 # The catalogs' own words for everything that was made; oids and the migrations' own table left out.
@@ -121,7 +121,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str) -> N
 
 async def test_an_empty_database_is_told_to_be_migrated(empty_url: str) -> None:
     with pytest.raises(SchemaError, match=r"is at revision none, this version needs .*: run `followup migrate`"):
-        await check_schema(empty_url)
+        await check_database(empty_url)
 
 
 @pytest.mark.parametrize("revision", ["0000", "9999"])
@@ -132,7 +132,7 @@ async def test_a_database_behind_or_too_far_ahead_is_told_both_revisions(
         await connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
         await connection.execute(text("UPDATE compatibility SET oldest = :revision"), {"revision": revision})
     with pytest.raises(SchemaError, match=rf"is at revision {revision}, this version needs {newest_revision()}"):
-        await check_schema(database_url)
+        await check_database(database_url)
 
 
 @pytest.mark.parametrize(("oldest", "may"), [("0001", True), (newest_revision(), True), ("9999", False)])
@@ -144,10 +144,10 @@ async def test_a_worker_of_the_last_version_starts_on_a_schema_that_still_carrie
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         await connection.execute(text("UPDATE compatibility SET oldest = :oldest"), {"oldest": oldest})
     if may:
-        await check_schema(database_url)
+        await check_database(database_url)
         return
     with pytest.raises(SchemaError, match="is at revision 9999"):
-        await check_schema(database_url)
+        await check_database(database_url)
 
 
 def test_the_newest_revision_is_the_head_of_the_migrations() -> None:
