@@ -13,7 +13,7 @@ class TaskKind(StrEnum):
     SETTLE_OUTCOME: find out whether an uncertain send went out, and say so. Evidence may do it instead.
     APPROVE_DRAFT: read a rendered message, and approve, edit or reject it.
     MANUAL_STEP: do what its instructions say, and say that it is done.
-    ALARM: evidence contradicts what was decided or recorded: find out why, and say what is to be done.
+    ALARM: evidence contradicts what was decided or recorded, or a message came back: find out why.
     """
 
     SETTLE_OUTCOME = "settle_outcome"

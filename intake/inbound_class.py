@@ -53,11 +53,15 @@ class Failure(NamedTuple):
 
 
 class MessageClass(NamedTuple):
-    """The kind of a message; `failures` are those of a bounce, `status` what it or a notice says of the first one."""
+    """The kind of a message; `failures` are those of a bounce.
+
+    `status` and `recipient` are of the first one, or of the first recipient that a notice speaks of.
+    """
 
     kind: InboundKind
     failures: tuple[Failure, ...] = ()
     status: str = ""
+    recipient: str = ""
     delivered: tuple[str, ...] = ()  # addresses that got the message, by the same report
 
 

@@ -51,7 +51,7 @@ def _refined(part: Part, told: MessageClass) -> MessageClass:
     said = {one.recipient: one for one in words.failures} if words is not None else {}
     better = [one if one.is_explained else said.get(one.recipient, one) for one in told.failures]
     failures = tuple(new._replace(original=old.original) for new, old in zip(better, told.failures, strict=True))
-    return told._replace(failures=failures, status=failures[0].status)
+    return told._replace(failures=failures, status=failures[0].status, recipient=failures[0].recipient)
 
 
 def _may_report(part: Part, server: Server) -> bool:
@@ -73,4 +73,5 @@ def _read_old_complaint(part: Part) -> MessageClass | None:
     named = next((value(head, _REPORTED) for head in read_returned(part) if _REPORTED in head), None)
     if named is None:
         return None
-    return MessageClass(InboundKind.COMPLAINT, (Failure(find_address(named), "", FailureCause.OTHER),))
+    recipient = find_address(named)
+    return MessageClass(InboundKind.COMPLAINT, (Failure(recipient, "", FailureCause.OTHER),), recipient=recipient)

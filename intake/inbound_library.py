@@ -7,7 +7,7 @@ from flufl.bounce import all_failures
 
 from domain.enhanced_status import FailureCause, cause_of, read_statuses
 from intake.inbound_class import Failure, InboundKind, MessageClass
-from intake.inbound_parts import LONG_LINE, Part, own_text
+from intake.inbound_parts import Part, break_lines, own_text
 
 # what it logs when it fails may quote the message
 logging.getLogger("flufl.bounce").disabled = True
@@ -18,7 +18,7 @@ _MOST_RECIPIENTS = 100
 
 def ask_library(part: Part, raw: bytes) -> MessageClass | None:
     """Recognise a bounce by its recipients that failed for good; None when there are none."""
-    broken = LONG_LINE.sub(rb"\g<0>\n", raw[:_MOST_BYTES])
+    broken = b"".join(break_lines(raw[:_MOST_BYTES]))
     try:
         _, permanent = all_failures(message_from_bytes(broken))
     except Exception:  # a stranger's message may break it in any way
@@ -30,4 +30,4 @@ def ask_library(part: Part, raw: bytes) -> MessageClass | None:
     if not found or cause in (FailureCause.TEMPORARY, FailureCause.MAILBOX_FULL):
         return None
     status = next(iter(statuses), "")
-    return MessageClass(InboundKind.BOUNCE, tuple(Failure(one, status, cause) for one in found), status)
+    return MessageClass(InboundKind.BOUNCE, tuple(Failure(one, status, cause) for one in found), status, found[0])

@@ -16,7 +16,9 @@ from intake.inbound_kind import classify
 from intake.inbound_names import named_hashes, own_hash, thread_hashes, tokens
 from intake.inbound_parts import READ_BYTES, Part, addresses, read_parts, value, values
 
-__all__ = ["READ_BYTES", "Inbound", "InboundError", "read_inbound"]
+__all__ = ["READ_BYTES", "Inbound", "InboundError", "read_coarsely", "read_inbound"]
+_ANY_HASH = re.compile(rb"(?<![0-9A-Za-z])([0-9a-fA-F]{40})@")
+_MOST_NAMED = 100
 
 
 class InboundError(EventError):
@@ -29,9 +31,9 @@ class Inbound(NamedTuple):
     `key` names it, the same however often it comes. `own` is what it would be of ours, if it were a copy of one.
     `message_hashes` are the messages it names that might be ours, the likeliest first; `tokens` those it was addressed
     by (`local+hash@domain`). `senders` are addresses in lower case. `failures` are the recipients that a bounce fails,
-    or who complains; `delivered` who got the message by the same report. `away_until` is the day an automatic reply
-    says its writer is back, where that is sure; `for_good` says that nobody will be. `is_of_another`: a report of a
-    message that stands in a thread of ours, but is not ours.
+    or who complains; `status` and `recipient` are of the first of them, or of whom a notice speaks; `delivered` got the
+    message by the same report. `away_until` is the day an automatic reply says its writer is back, where that is sure;
+    `for_good` says that nobody will be. `is_of_another`: a report of a message in a thread of ours that is not ours.
     """
 
     key: str
@@ -43,9 +45,16 @@ class Inbound(NamedTuple):
     failures: tuple[Failure, ...] = ()
     delivered: tuple[str, ...] = ()
     status: str = ""
+    recipient: str = ""
     away_until: date | None = None
     for_good: bool = False
     is_of_another: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The messages that it may be about, the likeliest first: itself, what it names, what it was addressed by."""
+        own = (self.own,) if self.own else ()
+        return tuple(dict.fromkeys((*own, *self.message_hashes, *self.tokens)))
 
     @property
     def failed_recipients(self) -> tuple[str, ...]:
@@ -67,22 +76,36 @@ def read_inbound(raw: bytes) -> Inbound:
     part = read_parts(raw)
     if part is None:
         raise InboundError(["it is not a message: it begins without a header"])
+    try:
+        return _read(raw, part)
+    except Exception:  # the standard library's parsers raise what they like on what strangers write
+        return read_coarsely(raw)
+
+
+def read_coarsely(raw: bytes) -> Inbound:
+    """Take a message that can't be read for an answer to whatever message of ours it may name."""
+    found = (one.decode().lower() for one in _ANY_HASH.findall(raw[:READ_BYTES]))
+    return Inbound(content_key(raw), InboundKind.REPLY, message_hashes=tuple(dict.fromkeys(found))[:_MOST_NAMED])
+
+
+def _read(raw: bytes, part: Part) -> Inbound:
     told = classify(part, raw)
-    named = named_hashes(part, told.kind)
+    named, addressed = named_hashes(part, told.kind), tokens(part)
     absence = read_absence(part) if told.kind is InboundKind.AUTO_REPLY else Absence()
     return Inbound(
         key=_key(raw, part),
         kind=told.kind,
         own=own_hash(part),
         message_hashes=named,
-        tokens=tokens(part),
+        tokens=addressed,
         senders=addresses(values(part, "From")[:1]),
         failures=told.failures,
         delivered=told.delivered,
         status=told.status,
+        recipient=told.recipient,
         away_until=absence.until,
         for_good=absence.for_good,
-        is_of_another=bool(told.failures) and not named and bool(thread_hashes(part)),
+        is_of_another=bool(told.failures) and not named and not addressed and bool(thread_hashes(part)),
     )
 
 

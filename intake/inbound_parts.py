@@ -12,7 +12,8 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import getaddresses
-from html.parser import HTMLParser
+from functools import lru_cache
+from html import unescape
 from typing import Any
 
 # Large enough for every report; of a message that is larger its attachments are left unread.
@@ -22,7 +23,6 @@ _MOST_LINES = 10_000
 _MOST_PARTS = 50
 # RFC 5322, 2.1.1. Patterns are matched against lines, and some cost the square of a line's length.
 LONGEST_LINE = 998
-LONG_LINE = re.compile(rb"[^\r\n]{%d}(?=[^\r\n])" % LONGEST_LINE)
 # A thread of a hundred messages names them all in one header.
 _LONGEST_VALUE = 10_000
 _LONGEST_FROM = 2000
@@ -43,11 +43,21 @@ def read_parts(raw: bytes) -> Part | None:
     """Parse a message; None when it begins without a header."""
     raw = _BLANK_LINES.sub(b"", raw[:READ_BYTES], count=1)
     head, separator, body = _split(raw)
-    body = b"".join(LONG_LINE.sub(rb"\g<0>\n", body).splitlines(keepends=True)[:_MOST_LINES])
+    body = b"".join(break_lines(body)[:_MOST_LINES])
     whole = body.lower().count(b"content-type:") <= _MOST_PARTS
     parser = BytesParser(Part, policy=policy.compat32)
     part = parser.parsebytes(head + separator + body, headersonly=not whole)
     return part if isinstance(part, Part) and part.keys() else None
+
+
+def break_lines(raw: bytes) -> list[bytes]:
+    """Part lines, ends included, and go on in the next one where one is longer than any may be."""
+    lines = []
+    for line in raw.splitlines(keepends=True):
+        starts = range(0, max(len(line) - 2, 1), LONGEST_LINE)  # its end, which is not counted, stays with it
+        lines += [line[at : at + LONGEST_LINE] + b"\n" for at in starts[:-1]]
+        lines.append(line[starts[-1] :])
+    return lines
 
 
 def _split(raw: bytes) -> tuple[bytes, bytes, bytes]:
@@ -108,6 +118,7 @@ def decoded(content: bytes, charset: str = "utf-8") -> str:
         return content.decode("utf-8", "replace")
 
 
+@lru_cache(maxsize=1)  # it is asked for many times, of one message after another
 def own_text(part: Message) -> str:
     """Return what the writer of a message says in it: its first plain text, else its first HTML, as text."""
     found = list(leaves(part))
@@ -119,39 +130,25 @@ def own_text(part: Message) -> str:
     return ""
 
 
-class _Plain(HTMLParser):
-    """Collects the text of HTML; nothing of what is quoted or not shown."""
-
-    _BLOCKS = frozenset({"p", "div", "br", "li", "tr", "table", "h1", "h2", "h3", "pre"})
-    _LEFT_OUT = frozenset({"blockquote", "style", "script", "title", "head"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.text: list[str] = []
-        self._within: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        if tag == "body":  # however badly what came before was closed
-            self._within.clear()
-        if tag in self._LEFT_OUT:
-            self._within.append(tag)
-        if tag in self._BLOCKS:
-            self.text.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._within:
-            del self._within[self._within.index(tag) :]
-        if tag in self._BLOCKS:
-            self.text.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._within:
-            self.text.append(" ".join(data.split("\n")))
+_BLOCKS = frozenset({"p", "div", "br", "li", "tr", "table", "h1", "h2", "h3", "pre"})
+# What is quoted, or not shown
+_LEFT_OUT = frozenset({"blockquote", "style", "script", "title", "head"})
+_TAG = re.compile(r"(/?)([A-Za-z][A-Za-z0-9]{0,20})")
 
 
 def _plain(html: str) -> str:
-    parser = _Plain()
-    parser.feed(html)
-    parser.close()
-    return "".join(parser.text)
+    """Return what HTML shows. A parser of all of HTML takes minutes for what was made to be slow; this passes once."""
+    first, *pieces = html.split("<")
+    shown, left_out, depth = [first], "", 0
+    for piece in pieces:
+        markup, closed, text = piece.partition(">")
+        tag = _TAG.match(markup) if closed else None
+        ends, name = (tag[1], tag[2].lower()) if tag else ("", "")
+        if name == "body":  # however badly what came before was closed
+            depth = 0
+        elif name in _LEFT_OUT and name == (left_out if depth else name):
+            left_out, depth = name, max(depth + (-1 if ends else 1), 0)
+        shown.append("\n" if name in _BLOCKS else "")
+        if not depth:
+            shown.append(unescape(" ".join((text if closed else f"<{markup}").split("\n"))))
+    return "".join(shown)

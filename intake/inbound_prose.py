@@ -57,7 +57,8 @@ def read_prose(part: Part) -> MessageClass | None:
     failures = [_failure(recipient, words) for recipient, words in said_of.items()]
     statuses = read_statuses(text)
     if _LATE.search(_joined(text)):
-        return MessageClass(InboundKind.DELIVERY_NOTICE, (), most_telling(statuses))
+        late = next(iter(failures), None)
+        return MessageClass(InboundKind.DELIVERY_NOTICE, (), most_telling(statuses), late.recipient if late else "")
     said = _joined(text)
     if not (statuses or names_no_address(said) or _UNDELIVERED.search(said) or "X-Failed-Recipients" in part):
         return None
@@ -65,7 +66,8 @@ def read_prose(part: Part) -> MessageClass | None:
         failures = [_failure("", text)]
     lasting = tuple(one for one in failures if one.cause in (FailureCause.ADDRESS, FailureCause.OTHER))
     kind = InboundKind.BOUNCE if lasting else InboundKind.DELIVERY_NOTICE
-    return MessageClass(kind, lasting, next(iter(lasting or failures)).status)
+    first = (lasting or failures)[0]
+    return MessageClass(kind, lasting, first.status, first.recipient)
 
 
 def own_lines(part: Part) -> Iterator[str]:

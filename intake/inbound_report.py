@@ -68,7 +68,8 @@ def _judge(recipients: list[Fields]) -> MessageClass:
     first = next(iter(lasting or failed), None)
     status = first.status if first else next((s for g in recipients for s in read_statuses(g.get("status", ""))), "")
     kind = InboundKind.BOUNCE if lasting else InboundKind.DELIVERY_NOTICE
-    return MessageClass(kind, lasting, status, delivered)
+    recipient = first.recipient if first else _addresses(recipients[0])[0]
+    return MessageClass(kind, lasting, status, recipient, delivered)
 
 
 def read_fields(text: str) -> list[Fields]:
@@ -134,7 +135,7 @@ def _read_disposition(part: Part, text: str) -> MessageClass | None:
     cause = cause_of((), said[:_MOST_WORDS])
     if cause in (FailureCause.MAILBOX_FULL, FailureCause.TEMPORARY):  # Dovecot refuses so for a mailbox that is full
         return MessageClass(InboundKind.DELIVERY_NOTICE)
-    return MessageClass(InboundKind.COMPLAINT, (Failure(recipient, "", FailureCause.OTHER),))
+    return MessageClass(InboundKind.COMPLAINT, (Failure(recipient, "", FailureCause.OTHER),), recipient=recipient)
 
 
 def _read_feedback(text: str) -> MessageClass | None:
@@ -142,7 +143,8 @@ def _read_feedback(text: str) -> MessageClass | None:
     if fields.get("feedback-type", "").strip().lower() not in _COMPLAINTS:
         return MessageClass(InboundKind.DELIVERY_NOTICE)
     named = next((fields[name] for name in ("original-rcpt-to", "removal-recipient") if name in fields), "")
-    return MessageClass(InboundKind.COMPLAINT, (Failure(find_address(named), "", FailureCause.OTHER),))
+    recipient = find_address(named)
+    return MessageClass(InboundKind.COMPLAINT, (Failure(recipient, "", FailureCause.OTHER),), recipient=recipient)
 
 
 def is_report_part(leaf: Message) -> bool:

@@ -67,9 +67,9 @@ class Starter:
         command = Resume(step=step, paused_for=Reason.SEND_OUTCOME_UNKNOWN, by=by)
         await self._tell([instance_id], RESUME, command)
 
-    async def contradicted(self, instance_id: str, by: str) -> None:
-        """Tell an instance, which the store has paused, that evidence contradicts what it is about to do."""
-        await self._tell([instance_id], PAUSE, Pause(reason=Reason.EVIDENCE_CONTRADICTS, by=by))
+    async def paused(self, instance_id: str, reason: Reason, by: str) -> None:
+        """Tell an instance, which the store has paused, what a person has to look into."""
+        await self._tell([instance_id], PAUSE, Pause(reason=reason, by=by))
 
     async def _tell(self, instance_ids: Sequence[str], name: str, command: Stop | Resume | Pause) -> None:
         limit = asyncio.Semaphore(_AT_ONCE)
