@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from intake.inbound_day import DAY, read_day
-from intake.inbound_parts import LONGEST_LINE, Part, own_text, value
+from intake.inbound_parts import Part, own_text, text_lines, value
 
 _MOST_CHARACTERS = 4000
 _BACK = (
@@ -108,7 +108,7 @@ def _is_of_absence(words: str, found: re.Match[str]) -> bool:
 
 
 def _their_words(part: Part) -> str:
-    lines = [line[:LONGEST_LINE] for line in own_text(part)[:_MOST_CHARACTERS].splitlines()]
+    lines = text_lines(own_text(part)[:_MOST_CHARACTERS])
     words = " ".join(" ".join(_unquoted(lines)).split())
     ours = value(part, "Subject").rpartition(":")[2].strip()
     return words.replace(ours, " ") if ours else words

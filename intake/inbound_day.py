@@ -29,13 +29,16 @@ _WEEKDAYS = (
 )
 _WORD = r"[^\W\d_]{3,12}"
 _ORDINAL = r"(?:st|nd|rd|th|er|\.|º)?"
+# By their first two letters; which one a word is, if any, `_index` finds out.
+_BEGINNINGS = {name[:2] for names in _WEEKDAYS for name in names.split()} | {"lø", "sá"}
+_WEEKDAY = rf"(?:{'|'.join(sorted(_BEGINNINGS))})[^\W\d_]{{0,8}}"
 DAY = (
-    r"(?:(?P<iso>20\d\d-\d\d-\d\d)(?!\d)"
-    rf"|(?:(?P<weekday>{_WORD})\.?,? )?(?:the |den |dem |le |el |il )?(?:"
-    rf"(?P<day>\d{{1,2}}){_ORDINAL} (?:of |de )?(?P<month>{_WORD})\.?(?:,? (?:de )?(?P<year>20\d\d))?"
+    rf"(?:(?P<weekday>{_WEEKDAY})\.?,? )?(?:the |den |dem |le |el |il )?(?:"
+    r"(?P<iso>20\d\d-\d\d-\d\d)(?!\d)"
+    rf"|(?P<day>\d{{1,2}}){_ORDINAL} (?:of |de )?(?P<month>{_WORD})\.?(?:,? (?:de )?(?P<year>20\d\d))?"
     rf"|(?P<month2>{_WORD})\.? (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<year2>20\d\d))?(?!\d)"
     r"|(?P<figure>\d{1,2})(?P<sign>[./-])(?P<figure2>\d{1,2})(?P=sign)(?P<year3>20\d\d)(?!\d)"
-    rf"|(?P<day4>\d{{1,2}})(?:st|nd|rd|th|\.)))"
+    r"|(?P<day4>\d{1,2})(?:st|nd|rd|th|\.)(?!,? 20\d\d))"
 )
 _MOST_WEEKS = 53
 

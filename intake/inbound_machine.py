@@ -57,7 +57,8 @@ def server_of(part: Part) -> Server:
     if "<>" in written or _SERVER.fullmatch(local) or any(name in part for name in _SERVER_HEADERS):
         return Server.YES
     maybe = _MAYBE_SERVER.fullmatch(local) or _SERVER_NAME.search(written.partition("<")[0]) or has_null_path(part)
-    reports = _REPORT_SUBJECT.match(value(part, "Subject"))
+    subject = value(part, "Subject")
+    reports = _REPORT_SUBJECT.match(subject) and not _ANSWERS.match(subject)
     if maybe and reports:
         return Server.YES
     return Server.MAYBE if maybe or reports else Server.NO

@@ -27,6 +27,7 @@ LONGEST_LINE = 998
 _LONGEST_VALUE = 10_000
 _LONGEST_FROM = 2000
 _BLANK_LINES = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)+")
+_SPACE_BEFORE_COLON = re.compile(rb"(?m)^([!-9;-~]{1,70})[ \t]+:")  # RFC 5322, 4.5
 _HEAD_END = re.compile(rb"\r?\n\r?\n|\r\r")
 
 
@@ -43,6 +44,7 @@ def read_parts(raw: bytes) -> Part | None:
     """Parse a message; None when it begins without a header."""
     raw = _BLANK_LINES.sub(b"", raw[:READ_BYTES], count=1)
     head, separator, body = _split(raw)
+    head = _SPACE_BEFORE_COLON.sub(rb"\1:", head)
     body = b"".join(break_lines(body)[:_MOST_LINES])
     whole = body.lower().count(b"content-type:") <= _MOST_PARTS
     parser = BytesParser(Part, policy=policy.compat32)
@@ -108,6 +110,12 @@ def text_of(part: Message) -> str:
     content: Any = part.get_payload(decode=True)
     text = decoded(bytes(content or b""), part.get_content_charset("utf-8"))
     return _plain(text) if part.get_content_type() == "text/html" else text
+
+
+def text_lines(text: str) -> list[str]:
+    """Part a text into lines, none of them longer than RFC 5322 allows."""
+    lines = text.splitlines()
+    return [line[at : at + LONGEST_LINE] for line in lines for at in range(0, max(len(line), 1), LONGEST_LINE)]
 
 
 def decoded(content: bytes, charset: str = "utf-8") -> str:

@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from domain.enhanced_status import FailureCause, cause_of, names_no_address, read_statuses
 from intake.inbound_class import Failure, InboundKind, MessageClass, find_address
-from intake.inbound_parts import LONGEST_LINE, Part, addresses, own_text, values
+from intake.inbound_parts import Part, addresses, own_text, text_lines, values
 from intake.inbound_report import most_telling, read_delivery
 
 # A server's own words come first; what follows for pages is a transcript, or what it returns.
@@ -53,17 +53,13 @@ def read_prose(part: Part) -> MessageClass | None:
     told = read_delivery(text) if "final-recipient" in text.lower() else None
     if told is not None:
         return told
-    said_of = _recipients(part, lines)
-    failures = [_failure(recipient, words) for recipient, words in said_of.items()]
-    statuses = read_statuses(text)
-    if _LATE.search(_joined(text)):
-        late = next(iter(failures), None)
-        return MessageClass(InboundKind.DELIVERY_NOTICE, (), most_telling(statuses), late.recipient if late else "")
     said = _joined(text)
-    if not (statuses or names_no_address(said) or _UNDELIVERED.search(said) or "X-Failed-Recipients" in part):
+    failures = [_failure(recipient, words) for recipient, words in _recipients(part, lines).items()]
+    failures = failures or [_failure("", said)]
+    if _LATE.search(said):
+        return MessageClass(InboundKind.DELIVERY_NOTICE, (), failures[0].status, failures[0].recipient)
+    if not (_statuses(said) or names_no_address(said) or _UNDELIVERED.search(said) or "X-Failed-Recipients" in part):
         return None
-    if not failures:
-        failures = [_failure("", text)]
     lasting = tuple(one for one in failures if one.cause in (FailureCause.ADDRESS, FailureCause.OTHER))
     kind = InboundKind.BOUNCE if lasting else InboundKind.DELIVERY_NOTICE
     first = (lasting or failures)[0]
@@ -72,8 +68,7 @@ def read_prose(part: Part) -> MessageClass | None:
 
 def own_lines(part: Part) -> Iterator[str]:
     """Yield the lines that the writer of a report wrote: up to what it returns, and without what it quotes."""
-    text = own_text(part)[:_MOST_CHARACTERS]
-    lines = [line[:LONGEST_LINE] for line in text.splitlines()[:_MOST_LINES]]
+    lines = text_lines(own_text(part)[:_MOST_CHARACTERS])[:_MOST_LINES]
     ends = [number for number, line in enumerate(lines) if _begins_copy(lines, number, line)]
     for line in lines[: ends[0] if ends else None]:
         if not line.lstrip().startswith(">"):
@@ -120,7 +115,11 @@ def _joined(text: str) -> str:
     return " ".join(text.split())
 
 
+def _statuses(words: str) -> list[str]:
+    return [status for status in read_statuses(words) if not status.startswith("2")]  # of a delivery that went well
+
+
 def _failure(recipient: str, text: str) -> Failure:
     words = _joined(text)
-    statuses = read_statuses(words)
+    statuses = _statuses(words)
     return Failure(recipient, most_telling(statuses), cause_of(statuses, words))
