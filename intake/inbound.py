@@ -89,6 +89,10 @@ class InboundDoor:
         self._events = events
         self._reader = Reader()
 
+    def close(self) -> None:
+        """End the process that reads mail; the end of this one does that, too."""
+        self._reader.close()
+
     async def take(self, raw: bytes, came_at: datetime | None = None) -> InboundAnswer:
         """Take a message that came in: when this returns, its facts are stored and its workflows know.
 

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from intake.inbound_day import DAY, read_day
-from intake.inbound_parts import Part, own_text, text_lines, value
+from intake.inbound_parts import Part, own_text, subject_of, text_lines, value
 
 _MOST_CHARACTERS = 4000
 _BACK = (
@@ -110,7 +110,7 @@ def _is_of_absence(words: str, found: re.Match[str]) -> bool:
 def _their_words(part: Part) -> str:
     lines = text_lines(own_text(part)[:_MOST_CHARACTERS])
     words = " ".join(" ".join(_unquoted(lines)).split())
-    ours = value(part, "Subject").rpartition(":")[2].strip()
+    ours = subject_of(part).rpartition(":")[2].strip()
     return words.replace(ours, " ") if ours else words
 
 
@@ -135,7 +135,7 @@ def _begins_attribution(line: str, both: str) -> bool:
 
 def _their_subject(part: Part) -> str:
     """Return what stands in a subject before a colon, where it speaks of an absence: behind it stands our own."""
-    before = value(part, "Subject").partition(":")[0]
+    before = subject_of(part).partition(":")[0]
     return before if _ABSENT.search(before) else ""
 
 

@@ -7,7 +7,7 @@ several of them on what people write.
 import re
 from enum import IntEnum
 
-from intake.inbound_parts import Part, addresses, own_text, value, values
+from intake.inbound_parts import Part, addresses, own_text, subject_of, value, values
 
 _NULL = re.compile(r"(?i)\s*<?\s*(?:mailer-?daemon(?:@\S*)?)?\s*>?\s*")
 _PATHS = ("Return-Path", "X-Envelope-From", "X-Return-Path", "Envelope-From")
@@ -57,7 +57,7 @@ def server_of(part: Part) -> Server:
     if "<>" in written or _SERVER.fullmatch(local) or any(name in part for name in _SERVER_HEADERS):
         return Server.YES
     maybe = _MAYBE_SERVER.fullmatch(local) or _SERVER_NAME.search(written.partition("<")[0]) or has_null_path(part)
-    subject = value(part, "Subject")
+    subject = subject_of(part)
     reports = _REPORT_SUBJECT.match(subject) and not _ANSWERS.match(subject)
     if maybe and reports:
         return Server.YES
@@ -66,7 +66,7 @@ def server_of(part: Part) -> Server:
 
 def is_answer(part: Part) -> bool:
     """Say whether a message looks like one that somebody wrote by "answer" or "forward"."""
-    return "In-Reply-To" in part or "References" in part or bool(_ANSWERS.match(value(part, "Subject")))
+    return "In-Reply-To" in part or "References" in part or bool(_ANSWERS.match(subject_of(part)))
 
 
 # written by programs that are older than RFC 3834, or don't know it
@@ -147,4 +147,4 @@ def is_of_desk(part: Part) -> bool:
 
 def reads_like_absence(part: Part) -> bool:
     """Say whether a message has an absence's subject or words. That alone proves nothing."""
-    return bool(_AWAY_SUBJECT.match(value(part, "Subject")) or _AWAY_WORDS.search(own_text(part)[:4000]))
+    return bool(_AWAY_SUBJECT.match(subject_of(part)) or _AWAY_WORDS.search(own_text(part)[:4000]))

@@ -26,7 +26,9 @@ LONGEST_LINE = 998
 # A thread of a hundred messages names them all in one header.
 _LONGEST_VALUE = 10_000
 _LONGEST_FROM = 2000
-_BLANK_LINES = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)+")
+# What is a program's own stands at the beginning.
+_LONGEST_SUBJECT = 300
+_BLANK_LINES = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)*")
 _SPACE_BEFORE_COLON = re.compile(rb"(?m)^([!-9;-~]{1,70})[ \t]+:")  # RFC 5322, 4.5
 _HEAD_END = re.compile(rb"\r?\n\r?\n|\r\r")
 
@@ -84,6 +86,11 @@ def _decoded(text: str) -> str:
 def value(part: Message, name: str) -> str:
     """Return what the first header of a name says; nothing when there is none."""
     return next(iter(values(part, name)), "")
+
+
+def subject_of(part: Message) -> str:
+    """Return the beginning of a subject, however it is folded."""
+    return " ".join(value(part, "Subject").split())[:_LONGEST_SUBJECT]
 
 
 def addresses(texts: Iterable[str]) -> tuple[str, ...]:

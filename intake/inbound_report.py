@@ -10,7 +10,7 @@ from email.message import Message
 
 from domain.enhanced_status import FailureCause, cause_of, read_statuses
 from intake.inbound_class import Failure, InboundKind, MessageClass, find_address, same_address
-from intake.inbound_parts import Part, leaves, own_text, text_of, values
+from intake.inbound_parts import Part, leaves, own_text, subject_of, text_of
 
 Fields = dict[str, str]
 
@@ -129,7 +129,7 @@ def _read_disposition(part: Part, text: str) -> MessageClass | None:
     mode, _, kind = fields.get("disposition", "").lower().partition(";")
     said = own_text(part)
     refuses = kind.strip().startswith("deleted") and "automatic-action" in mode
-    if not refuses or _UNREAD.search(" ".join([*values(part, "Subject"), said])):
+    if not refuses or _UNREAD.search(f"{subject_of(part)} {said}"):
         return MessageClass(InboundKind.DELIVERY_NOTICE)
     recipient = find_address(fields.get("final-recipient", "") or fields.get("original-recipient", ""))
     cause = cause_of((), said[:_MOST_WORDS])
