@@ -101,6 +101,17 @@ async def test_each_message_is_taken_once_and_its_owners_flags_stay(
     assert stops[0].occurred_at == came_at
 
 
+async def test_neither_size_nor_an_empty_id_keeps_an_answer_from_being_taken(
+    app: App, server: Dovecot, door: InboundDoor
+) -> None:
+    leads = ("lead-1", "lead-2", "lead-3")
+    for number, ours in enumerate(await _put(app, "sent", *leads)):
+        head = samples.REPLY.replace("<CAF=abc123@mail.example.test>", "<>" if number else "<same@example.test>")
+        server.put(mail(head.replace("grace@", f"{number}@"), "Yes\n" * 1_000_000 if number else "Yes", ours=ours))
+    assert [one.done for one in await _poll(_inbox(server, door))] == ["taken"] * 3
+    assert [await app.scene.status(lead_id) for lead_id in leads] == [("stopped", "replied")] * 3
+
+
 async def test_where_no_mark_can_be_kept_a_message_that_comes_again_is_recognised(
     app: App, server: Dovecot, door: InboundDoor
 ) -> None:
