@@ -71,7 +71,7 @@ def enroll(
     """Enrol leads in a sequence, each once: running it again changes nothing.
 
     A bad row is refused, with its number and the remedy, and the good ones are enrolled even so. The exit code is 0
-    only when every row is enrolled, now or since earlier.
+    only when every row is followed up, now or since earlier, and with the data that it gives.
 
     Example: `python starter.py enroll --sequence no-reply sequences/leads.csv`
     """
@@ -84,7 +84,7 @@ def enroll(
             _say(tally, as_json=as_json)
         raise
     _say(tally, as_json=as_json)
-    raise typer.Exit(1 if tally.refused else 0)
+    raise typer.Exit(1 if tally.noted else 0)
 
 
 async def _enroll(tally: Tally, name_or_file: str, leads: Path, key: str) -> None:

@@ -104,6 +104,9 @@ async def decide(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep)
     if call.decision is None:
         return await still_waits(at, facts, draft)
     if call.decision is Decision.RESUME and facts.status is InstanceStatus.PAUSED:
+        if facts.reason is Reason.RECIPIENT_IN_USE:
+            kind, why = TaskKind.SHARED_RECIPIENT, said("resumed", at.by)
+            await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, kind=kind)
         return await ask_a_person(at, draft, facts.now, facts.now)
     if objection := _objection(at, facts, draft, call):
         return DecisionRefused(sentence=objection)

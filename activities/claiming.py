@@ -15,6 +15,7 @@ from activities.limiting import Turn, await_turn, count_turn
 from activities.recording import At, hold, pause, standing, stop
 from activities.restored import is_behind, pause_behind
 from activities.settling import settle_sending
+from activities.sharing import open_shared_task, stands_against
 from activities.terms import Terms
 from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import FINAL, InstanceStatus, Reason
@@ -50,8 +51,11 @@ async def claim_step(
     if (already := await _already(at, facts, claim)) is not None:
         return already
     terms = terms._replace(sender=await sender_of_thread(connection, locked, facts, terms.sender))
-    true = _circumstances(call, locked, facts)
+    first = await stands_against(at) if facts.recipient_in_use else None
+    true = _circumstances(call, locked, facts, in_use=first is not None)
     no = forbidden(true)
+    if first is not None and no == Paused(reason=Reason.RECIPIENT_IN_USE):
+        await open_shared_task(connection, call.instance_id, call.step, first, claim.by)
     if draft is None and is_for_a_person(at) and (no is None or isinstance(no, Held)):
         # what merely holds a send holds no question: it is asked now, and what is approved waits then
         return await _ask(at, facts, call, terms)
@@ -129,20 +133,24 @@ async def _keep(at: At, facts: StepFacts, no: Held | Paused | Stopped) -> Record
             return await stop(at, no.reason)
 
 
-def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts) -> Circumstances:
+def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts, *, in_use: bool) -> Circumstances:
     sequence = parse_sequence(locked.definition)
+    ending = (kind for kind in facts.stops if sequence.stops_on(kind))
+    sends = [instant for instant in (facts.last_sent_at, facts.heard_from_us_at) if instant is not None]
     return Circumstances(
         now=facts.now,
         status=facts.status,
         reason=facts.reason,
+        stopped_by=next((Reason(kind) for kind in ending), None),
         suppressed=facts.suppressed,
+        recipient_in_use=in_use,
         expires_at=call.due_at + sequence.step(call.step).expires_after,
         permitted_from=_permitted_from(locked, sequence.window_of(call.step), facts.now),
         busy_since=facts.busy_since,
-        last_sent_at=facts.last_sent_at,
+        last_sent_at=max(sends, default=None),
         min_gap=sequence.min_gap,
         # a person who writes knows that the lead is away
-        quiet_until=None if sequence.name == REPLY else locked.quiet_until,
+        quiet_until=None if sequence.name == REPLY else facts.quiet_until,
     )
 
 

@@ -23,6 +23,7 @@ from domain.step import (
     StepDone,
     Stopped,
 )
+from domain.task import TaskKind
 from store.drafts import StoredDraft, record_state
 from store.facts import StepFacts, lock_step, read_facts
 from store.instances import set_status
@@ -112,6 +113,9 @@ async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, d
     if decision is None:
         return standing(at, facts) if facts.status is InstanceStatus.PAUSED else Ready()
     if decision is Decision.RESUME:
+        if facts.reason is Reason.RECIPIENT_IN_USE:  # this step may go beside the other follow-up
+            kind, why = TaskKind.SHARED_RECIPIENT, _why(at.by, decision)
+            await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, kind=kind)
         await _set_active(at, "resumed")
         return Ready()
     if decision is Decision.SKIP:

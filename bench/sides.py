@@ -22,6 +22,7 @@ from bench.peer import Sink, open_sink, process
 from domain.draft import DraftKey, draft_id, message_hash, message_id
 from domain.instance import InstanceKey, instance_id, workflow_id
 from domain.lead import Lead
+from domain.lead_facts import LeadFacts
 from domain.sequence import Sequence as FollowUpSequence
 from intake.starting import Starter
 from store.engine import open_engine
@@ -119,7 +120,7 @@ class Ours(Side):
         ]
         async with self.engine.begin() as connection:
             await save_sequence(connection, self.run, sequence)
-            await save_leads(connection, self.run, leads)
+            await save_leads(connection, self.run, [LeadFacts(**lead.model_dump()) for lead in leads])
             enrolled = await enroll(connection, self.run, sequence, wanted, "bench")
             key = await read_link_key(connection)
         for one in enrolled:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from domain.instance import Reason
 
 PAUSE, RESUME, STOP = "pause", "resume", "stop"
+LOOK = "look"
 APPROVE, REJECT, DONE = "approve", "reject", "done"
 # What the Web UI's dialogs say beside each.
 PAUSE_HELP = 'Send nothing until resumed. Input: none, or {"by": "you"}.'
@@ -22,6 +23,7 @@ APPROVE_HELP = (
     'tells, as "0123abcd", or {"fingerprint": "0123abcd", "by": "you"}.'
 )
 REJECT_HELP = 'Go on without the step that waits for a person. Input: none, or {"by": "you"}.'
+LOOK_HELP = 'Look at once whether what holds the step still does. Input: none, or {"by": "you"}.'
 DONE_HELP = 'The manual step that waits for it was done: go on. Input: none, or {"by": "you"}.'
 
 
@@ -85,6 +87,10 @@ class Stop(_Command):
     reason: Reason = Reason.OPERATOR
 
 
+class Look(_Command):
+    """Look at once whether what holds the step still does: the lead's time zone, or a window, may have changed."""
+
+
 class Approve(_Command):
     """Send the draft that waits for it, if it is still the one that was seen: `fingerprint` begins its own."""
 
@@ -116,8 +122,8 @@ def of_another_try(step: int) -> str:
     return f"step {step} was tried again since that was said: look again, and say of this try what became of it"
 
 
-Command = Pause | Resume | Stop | Approve | Reject | Done
-_C = TypeVar("_C", Pause, Resume, Stop, Approve, Reject, Done)
+Command = Pause | Resume | Stop | Look | Approve | Reject | Done
+_C = TypeVar("_C", Pause, Resume, Stop, Look, Approve, Reject, Done)
 
 
 def settlement(command: Resume | Stop | Approve | Reject | Done) -> dict[str, Any]:
@@ -140,6 +146,7 @@ _FIRST_FIELD: dict[type[Command], str] = {
     Pause: "reason",
     Resume: "decision",
     Stop: "reason",
+    Look: "by",
     Approve: "fingerprint",
     Reject: "by",
     Done: "by",

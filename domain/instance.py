@@ -62,6 +62,7 @@ class Reason(StrEnum):
     UNDELIVERED = "undelivered"
     LONG_ABSENCE = "long_absence"
     STORE_IS_BEHIND = "store_is_behind"
+    RECIPIENT_IN_USE = "recipient_in_use"
     # stopped
     NOT_ENROLLED = "not_enrolled"
     REFUSED_RECIPIENT = "refused_recipient"
@@ -74,6 +75,19 @@ class Reason(StrEnum):
     ANSWERED = "answered"
     # paused or stopped by a person
     OPERATOR = "operator"
+
+
+# What holds a step by rules of its lead, its sequence or its sender, which may change while it is held.
+CIRCUMSTANCES = frozenset(
+    {
+        Reason.OUTSIDE_WINDOW,
+        Reason.MINIMUM_GAP,
+        Reason.OUT_OF_OFFICE,
+        Reason.LEAD_WEEKLY_CAP,
+        Reason.SENDER_DAILY_CAP,
+        Reason.SENDER_GAP,
+    }
+)
 
 
 class InstanceKey(NamedTuple):

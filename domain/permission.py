@@ -20,25 +20,31 @@ class Circumstances(NamedTuple):
     now: datetime
     status: InstanceStatus
     reason: Reason
+    stopped_by: Reason | None  # a stop of the recipient, whichever lead id it named
     suppressed: bool
+    recipient_in_use: bool  # another follow-up that tolerates no other goes to the same address, and came first
     expires_at: datetime
     permitted_from: datetime  # the send window's earliest instant that is not before now
     busy_since: datetime | None  # another draft of the thread is in flight or unknown since then
-    last_sent_at: datetime | None  # in the thread
+    last_sent_at: datetime | None  # in the thread, or to the recipient in another one
     min_gap: timedelta
-    quiet_until: datetime | None = None  # the lead is out of office until then
+    quiet_until: datetime | None = None  # the recipient is out of office until then
 
 
 def forbidden(true: Circumstances) -> Held | Paused | Stopped | None:
     """Say what forbids the step now; None when it may be claimed. What ends comes before what merely holds."""
     if true.status in FINAL:
         return Stopped(reason=true.reason)
+    if true.stopped_by is not None:
+        return Stopped(reason=true.stopped_by)
     if true.suppressed:
         return Stopped(reason=Reason.SUPPRESSED)
     if true.status is InstanceStatus.PAUSED:
         return Paused(reason=true.reason)
     if true.now > true.expires_at:
         return Paused(reason=Reason.EXPIRED)
+    if true.recipient_in_use:
+        return Paused(reason=Reason.RECIPIENT_IN_USE)
     return _held(true)
 
 

@@ -13,12 +13,14 @@ class TaskKind(StrEnum):
     SETTLE_OUTCOME: find out whether an uncertain send went out, and say so. Evidence may do it instead.
     APPROVE_DRAFT: read a rendered message, and approve, edit or reject it.
     MANUAL_STEP: do what its instructions say, and say that it is done.
+    SHARED_RECIPIENT: two follow-ups that tolerate no other go to one address by now: stop one, or resume this one too.
     ALARM: evidence contradicts what was decided or recorded, or a message came back: find out why.
     """
 
     SETTLE_OUTCOME = "settle_outcome"
     APPROVE_DRAFT = "approve_draft"
     MANUAL_STEP = "manual_step"
+    SHARED_RECIPIENT = "shared_recipient"
     ALARM = "alarm"
 
 

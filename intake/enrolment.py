@@ -1,37 +1,46 @@
-"""Enrolling leads: every step rendered once, then the facts in one transaction, then the workflow. All idempotent."""
+"""Enrolling leads: the facts in one transaction, every step rendered once, then the workflow. All idempotent."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
-from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from domain import sequence as sequences
-from domain.enrolling import sentence
-from domain.instance import LONGEST_WORKFLOW_ID, InstanceKey, instance_id, workflow_id
+from domain.instance import InstanceKey, InstanceStatus, instance_id
 from domain.lead import Lead
 from intake.lead_file import BadRow, LeadRow
 from intake.starting import Starter
-from intake.storing import Enrolling, Stored, Wanted, store_enrolments
-from mail.template import TemplateError, render_step
+from intake.storing import Enrolling, Placed, Stored, Wanted, store_enrolments
 
 # One transaction's worth: enough that its cost is spread, few enough that memory stays flat and locks short.
 _BATCH = 250
 
 
 class Answer(StrEnum):
-    """What became of a row."""
+    """What became of a row.
+
+    ENROLLED: a follow-up begins. ALREADY_ENROLLED: it had begun before. STOPPED: it was enrolled, and a stop that is
+    not older ends it at once. SUPPRESSED: it is enrolled, and nothing is sent to its address. REFUSED: it is not
+    enrolled.
+    """
 
     ENROLLED = "enrolled"
     ALREADY_ENROLLED = "already_enrolled"
+    STOPPED = "stopped"
+    SUPPRESSED = "suppressed"
     REFUSED = "refused"
 
 
-class Result(NamedTuple):
-    """What became of one row. `row` counts from 1 where the source has rows; `reason` is a sentence when refused."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one row. `row` counts from 1 where the source has rows.
+
+    `reason` is a sentence wherever somebody should know more than the answer tells: then not all is as it was asked.
+    """
 
     answer: Answer
     lead_id: str = ""
@@ -59,53 +68,55 @@ class Enroller:
         """
         source = iter(rows)
         while batch := list(islice(source, _BATCH)):
-            wanted: list[tuple[int | None, Wanted]] = []
+            numbers: dict[str, int | None] = {}
+            wanted: list[Wanted] = []
             for row in batch:
-                checked = self._check(sequence, row, enrolment_key)
-                if isinstance(checked, Result):
-                    yield checked
-                else:
-                    wanted.append((row.row if isinstance(row, LeadRow) else None, checked))
-            for result in await self._enroll(sequence, wanted):
+                if isinstance(row, BadRow):
+                    yield Result(answer=Answer.REFUSED, lead_id=row.lead_id, row=row.row, reason=row.problem)
+                    continue
+                number, lead = (row.row, row.lead) if isinstance(row, LeadRow) else (None, row)
+                key = InstanceKey(self._workspace, sequence.name, lead.lead_id, enrolment_key)
+                wanted.append(Wanted(lead, instance_id(key)))
+                numbers[wanted[-1].instance_id] = number
+            for result in await self._enroll(sequence, wanted, numbers):
                 yield result
 
-    def _check(self, sequence: sequences.Sequence, row: Lead | LeadRow | BadRow, enrolment_key: str) -> Wanted | Result:
-        if isinstance(row, BadRow):
-            return Result(Answer.REFUSED, row.lead_id, row=row.row, reason=row.problem)
-        number, lead = (row.row, row.lead) if isinstance(row, LeadRow) else (None, row)
-        identity = instance_id(InstanceKey(self._workspace, sequence.name, lead.lead_id, enrolment_key))
-        problem = enrolment_problem(sequence, lead, identity)
-        if not problem:
-            return Wanted(lead, identity)
-        where = "" if number is None else f"row {number}: "
-        return Result(Answer.REFUSED, lead.lead_id, row=number, reason=where + problem)
-
-    async def _enroll(self, sequence: sequences.Sequence, wanted: Sequence[tuple[int | None, Wanted]]) -> list[Result]:
-        enrolling = Enrolling(self._workspace, sequence, datetime.now(UTC), self._by)
+    async def _enroll(
+        self, sequence: sequences.Sequence, wanted: Sequence[Wanted], numbers: Mapping[str, int | None]
+    ) -> list[Result]:
+        enrolling = Enrolling(workspace=self._workspace, sequence=sequence, at=datetime.now(UTC), by=self._by)
         async with self._engine.begin() as connection:
-            stored = await store_enrolments(connection, enrolling, [one for _, one in wanted])
+            stored = await store_enrolments(connection, enrolling, wanted)
         await self._starter.start(stored.enrolled, self._by)
-        return [
-            *(self._refusal(sequence, row, one, stored) for row, one in wanted if one.instance_id in stored.refused),
-            *(
-                Result(Answer.ENROLLED if one.new else Answer.ALREADY_ENROLLED, one.lead_id, one.instance_id)
-                for one in stored.enrolled
-            ),
-        ]
-
-    def _refusal(self, sequence: sequences.Sequence, row: int | None, one: Wanted, stored: Stored) -> Result:
-        lead_id, where = one.lead.lead_id, "" if row is None else f"row {row}: "
-        reason = f"{where}lead {lead_id} {sentence(stored.refused[one.instance_id], sequence.name)}"
-        return Result(Answer.REFUSED, lead_id, row=row, reason=reason)
+        await self._starter.stop_each(stored.ended, self._by)
+        return [_result(one, stored, numbers[one.instance_id]) for one in wanted]
 
 
-def enrolment_problem(sequence: sequences.Sequence, lead: Lead, identity: str) -> str:
-    """Say why a lead can't be enrolled; nothing when it can."""
-    try:
-        for order in range(1, len(sequence.steps) + 1):
-            render_step(sequence, order, lead)
-    except TemplateError as error:
-        return str(error)
-    if len(workflow_id(identity)) > LONGEST_WORKFLOW_ID:
-        return f"lead_id: the id {identity} is longer than Temporal takes: shorten lead_id or enrolment key"
-    return ""
+def _result(one: Wanted, stored: Stored, row: int | None) -> Result:
+    where = "" if row is None else f"row {row}: "
+    lead_id = one.lead.lead_id
+    if refused := stored.refused.get(one.instance_id):
+        about = "" if refused.other is None else f"lead {lead_id} "
+        reason = f"{where}{about}{refused.sentence}"
+        return Result(answer=Answer.REFUSED, lead_id=lead_id, row=row, reason=reason)
+    answer, reason = _answer(stored.placed[one.instance_id])
+    said = f"{where}lead {lead_id} {reason}" if reason else ""
+    return Result(answer=answer, lead_id=lead_id, instance_id=one.instance_id, row=row, reason=said)
+
+
+def _answer(placed: Placed) -> tuple[Answer, str]:
+    enrolled = placed.enrolled
+    if enrolled.new and enrolled.status is InstanceStatus.STOPPED:
+        return Answer.STOPPED, "is stopped at once: a stop that is not older than this enrolment was recorded before"
+    if placed.suppressed and enrolled.status not in (InstanceStatus.COMPLETED, InstanceStatus.STOPPED):
+        return (
+            Answer.SUPPRESSED,
+            "has a suppressed address: nothing is sent to it (see `followup suppress list`)",
+        )
+    if not enrolled.new and placed.differs:
+        fields = ", ".join(placed.differs)
+        return (
+            Answer.ALREADY_ENROLLED,
+            f"is enrolled already, with another {fields}: nothing was changed; send lead.updated to change it",
+        )
+    return (Answer.ENROLLED if enrolled.new else Answer.ALREADY_ENROLLED), ""

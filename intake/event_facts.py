@@ -1,33 +1,31 @@
 """What each app event makes true: its facts, in one transaction, once; and what it is answered."""
 
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.drafting import parse_sequence
 from domain.enrolling import Refusal
 from domain.event import Event, EventType, LeadEnrolled, LeadReplied, LeadResumed, LeadStopped, LeadUpdated
 from domain.instance import InstanceKey, InstanceStatus, Reason, instance_id
-from domain.lead import Lead
+from domain.lead_facts import Absence, LeadFacts, Whereabouts
+from domain.recipient import recipient_of
 from domain.sequence import Sequence, StopKind
-from intake.enrolment import enrolment_problem
 from intake.event_reading import EventError
+from intake.hearing import SUPPRESSING, Heard, find_reach, keep
 from intake.lead_fields import LeadError, make_lead
+from intake.lead_words import differing, read_word
+from intake.sharing import pause_those_that_came_later
+from intake.stopping import end_reached, reach_of
 from intake.storing import Enrolling, Wanted, store_enrolments
 from mail.address import suppressible
-from store.drafts import stop_pending
-from store.instances import set_status
-from store.leads import hold_lead, lock_known_lead, save_leads
-from store.locks import lock_leads
-from store.stops import RecordedStop, find_running, record_stop
+from store.instances import was_enrolled
+from store.leads import lock_person, save_leads
+from store.stops import RecordedStop, find_running, find_stops, record_stop
 from store.suppressions import suppress
 
-# An automatic reply that names no day: most absences that matter to a follow-up are longer than a weekend.
-_USUAL_ABSENCE = timedelta(days=3)
-_SUPPRESSING = (StopKind.UNSUBSCRIBED, StopKind.BOUNCED)
 _WAITING_FOR_THE_LEAD = {
     (InstanceStatus.PAUSED, Reason.OPERATOR),
     (InstanceStatus.HELD, Reason.OUT_OF_OFFICE),
@@ -38,10 +36,11 @@ class Done(StrEnum):
     """What became of an event.
 
     ENROLLED: a follow-up begins. ALREADY_ENROLLED: it had begun before. STOPPED_AT_ONCE: it was enrolled, but a stop
-    that is not older had come before it; nothing is sent. NOT_ENROLLED: the sequence, or another that is running, does
-    not allow it (`why`). STOPPED: follow-ups ended. STOP_RECORDED: none was running
+    that is not older had come before it; nothing is sent. NOT_ENROLLED: the sequence, or another follow-up of that
+    person, does not allow it (`why`, `other`). STOPPED: follow-ups ended. STOP_RECORDED: none was running
     that this ends; the stop is kept for those that come. HELD: nothing is sent before an instant. UPDATED: the lead is
-    known better. RESUMED: nothing waits for the lead any more. UNKNOWN_LEAD: nobody has that id; nothing changed.
+    known better. RESUMED: nothing waits for the lead any more. KEPT: nobody was enrolled under that id yet; what was
+    said is kept for them. UNKNOWN_LEAD: what earlier versions answered instead; nothing was changed then.
     """
 
     ENROLLED = "enrolled"
@@ -53,7 +52,35 @@ class Done(StrEnum):
     HELD = "held"
     UPDATED = "updated"
     RESUMED = "resumed"
+    KEPT = "kept"
     UNKNOWN_LEAD = "unknown_lead"
+
+
+class Noted(StrEnum):
+    """What else an app should know of its event.
+
+    CLOCK_AHEAD: its timestamp lies in the future, and counts as the instant at which it arrived. OLDER_WORD: what was
+    heard before is newer, and stays (`differs`: which fields). SUPPRESSED: nothing is sent to the lead's address.
+    RECIPIENT_IN_USE: another follow-up goes to the same address; those in `paused` wait for a person.
+    """
+
+    CLOCK_AHEAD = "clock_ahead"
+    OLDER_WORD = "older_word"
+    SUPPRESSED = "suppressed"
+    RECIPIENT_IN_USE = "recipient_in_use"
+
+
+class Ended(BaseModel):
+    """A follow-up that ended, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    instance_id: str
+    reason: Reason
+
+
+def _ended(found: Mapping[str, Reason]) -> tuple[Ended, ...]:
+    return tuple(Ended(instance_id=instance_id, reason=reason) for instance_id, reason in sorted(found.items()))
 
 
 class Answer(BaseModel):
@@ -66,34 +93,48 @@ class Answer(BaseModel):
     lead_id: str
     done: Done
     instances: tuple[str, ...] = Field(default=(), description="The follow-ups it began, stopped or resumed.")
-    until: datetime | None = Field(default=None, description="Nothing is sent to the lead before.")
+    until: AwareDatetime | None = Field(default=None, description="Nothing is sent to the lead before.")
     why: Refusal | None = Field(default=None, description="Why the lead was not enrolled.")
+    other: str | None = Field(default=None, description="The follow-up that stands against the enrolment.")
+    noted: tuple[Noted, ...] = Field(default=(), description="What else is to be known of it.")
+    differs: tuple[str, ...] = Field(default=(), description="The fields that are stored otherwise than it gives them.")
+    ended: tuple[Ended, ...] = Field(default=(), description="Follow-ups that earlier stops are found to reach.")
+    paused: tuple[str, ...] = Field(default=(), description="The follow-ups that wait for a person because of it.")
+    held: tuple[str, ...] = Field(default=(), description="The follow-ups that look again at what holds them.")
+
+    @property
+    def tells(self) -> bool:
+        """There are follow-ups that have to be told."""
+        return bool(self.instances or self.ended or self.paused or self.held)
 
     @property
     def sentence(self) -> str:
         """The answer for people."""
         until = f" until {self.until:%Y-%m-%d %H:%M:%S} UTC" if self.until else ""
-        why = f" ({self.why.replace('_', ' ')})" if self.why else ""
-        return f"{self.done.replace('_', ' ')}{until}{why}: {', '.join(self.instances) or self.lead_id}"
+        why = f" ({self.why.replace('_', ' ')}{f': {self.other}' if self.other else ''})" if self.why else ""
+        noted = "".join(f"; {one.replace('_', ' ')}" for one in self.noted)
+        differs = f" ({', '.join(self.differs)})" if self.differs else ""
+        paused = f"; paused: {', '.join(self.paused)}" if self.paused else ""
+        about = ", ".join(self.instances) or self.lead_id
+        return f"{self.done.replace('_', ' ')}{until}{why}: {about}{noted}{differs}{paused}"
 
 
 class Facts(NamedTuple):
-    """Where the facts of an event are written, its lead locked."""
+    """Where the facts of an event are written."""
 
     connection: AsyncConnection
     workspace: str
     event: Event
+    noted: tuple[Noted, ...] = ()
 
-    async def lock(self) -> Lead | None:
-        """Lock the lead, whether or not there is one yet; returns what is known of it."""
-        lead_id = self.event.data.lead_id
-        await lock_leads(self.connection, self.workspace, [lead_id])
-        return await lock_known_lead(self.connection, self.workspace, lead_id)
+    async def lock(self, *also: str) -> LeadFacts | None:
+        """Lock the lead, known or not, with the recipient it has and further ones; returns what is known of it."""
+        return await lock_person(self.connection, self.workspace, self.event.data.lead_id, *also)
 
     def answer(self, done: Done, **more: Any) -> Answer:
         """Answer the event."""
-        event = self.event
-        return Answer(event_id=event.id, type=event.type, lead_id=event.data.lead_id, done=done, **more)
+        event, noted = self.event, (*self.noted, *more.pop("noted", ()))
+        return Answer(event_id=event.id, type=event.type, lead_id=event.data.lead_id, done=done, noted=noted, **more)
 
 
 async def store_facts(facts: Facts, sequence: Sequence | None) -> Answer:
@@ -111,7 +152,7 @@ async def store_facts(facts: Facts, sequence: Sequence | None) -> Answer:
         case LeadUpdated():
             return await _update(facts, event)
         case LeadResumed():
-            return await _resume(facts)
+            return await _resume(facts, event)
         case _:
             assert_never(event)
 
@@ -119,21 +160,23 @@ async def store_facts(facts: Facts, sequence: Sequence | None) -> Answer:
 async def _enroll(facts: Facts, event: LeadEnrolled, sequence: Sequence) -> Answer:
     data = event.data
     try:
-        lead = make_lead({**data.lead.model_dump(), "variables": data.variables})
+        lead = make_lead({**data.lead.model_dump(exclude_unset=True), "variables": data.variables})
     except LeadError as error:
         raise EventError([_placed(problem) for problem in error.problems]) from None
     identity = instance_id(InstanceKey(facts.workspace, sequence.name, lead.lead_id, data.enrolment_key))
-    if problem := enrolment_problem(sequence, lead, identity):
-        raise EventError([f"data.variables: {problem}"])
-    enrolling = Enrolling(facts.workspace, sequence, event.timestamp, event.by)
+    enrolling = Enrolling(workspace=facts.workspace, sequence=sequence, at=event.timestamp, by=event.by, updates=True)
     stored = await store_enrolments(facts.connection, enrolling, [Wanted(lead, identity, data.thread)])
-    if stored.refused:
-        return facts.answer(Done.NOT_ENROLLED, why=stored.refused[identity])
-    [enrolled] = stored.enrolled
-    done = Done.ENROLLED if enrolled.new else Done.ALREADY_ENROLLED
-    if enrolled.new and enrolled.status is InstanceStatus.STOPPED:
+    if refused := stored.refused.get(identity):
+        if refused.why is Refusal.UNRENDERABLE:
+            raise EventError([f"data.variables: {refused.sentence}"])
+        other = refused.other.instance_id if refused.other else None
+        return facts.answer(Done.NOT_ENROLLED, why=refused.why, other=other)
+    placed = stored.placed[identity]
+    done = Done.ENROLLED if placed.enrolled.new else Done.ALREADY_ENROLLED
+    if placed.enrolled.new and placed.enrolled.status is InstanceStatus.STOPPED:
         done = Done.STOPPED_AT_ONCE
-    return facts.answer(done, instances=(identity,))
+    noted = (Noted.SUPPRESSED,) * placed.suppressed + (Noted.OLDER_WORD,) * bool(placed.differs)
+    return facts.answer(done, instances=(identity,), noted=noted, differs=placed.differs, ended=_ended(stored.ended))
 
 
 def _placed(problem: str) -> str:
@@ -143,59 +186,71 @@ def _placed(problem: str) -> str:
 async def _stop(facts: Facts, event: LeadReplied | LeadStopped) -> Answer:
     """I4: from the commit of this on, no claim of an instance that it ends begins."""
     kind = StopKind(event.type.removeprefix("lead."))
-    lead = await facts.lock()
-    stop = RecordedStop(event.data.lead_id, kind, event.timestamp)
-    await record_stop(facts.connection, facts.workspace, event.id, stop)
-    stopped = [
-        running.instance_id
-        for running in await find_running(facts.connection, facts.workspace, event.data.lead_id)
-        if parse_sequence(running.definition).stops_on(kind)
-    ]
-    for one in stopped:
-        await stop_pending(facts.connection, one, event.by, kind)
-        await set_status(facts.connection, one, InstanceStatus.STOPPED, Reason(kind), by=event.by, why=kind)
-    if kind in _SUPPRESSING:
-        await suppress(facts.connection, facts.workspace, _suppressed_by(event, lead), event.by, kind)
-    return facts.answer(Done.STOPPED if stopped else Done.STOP_RECORDED, instances=tuple(stopped))
+    named = suppressible(event.data.email) if isinstance(event, LeadStopped) and event.data.email else None
+    lead = await facts.lock(*([named] if named else []))
+    said = RecordedStop(
+        event_id=event.id, lead_id=event.data.lead_id, kind=kind, occurred_at=event.timestamp, named=named
+    )
+    stop = said.reaching(await reach_of(facts.connection, facts.workspace, said, lead))
+    await record_stop(facts.connection, facts.workspace, stop)
+    stopped = await end_reached(facts.connection, facts.workspace, stop, event.by)
+    if kind in SUPPRESSING:
+        await suppress(facts.connection, facts.workspace, _suppressed_by(stop, lead), event.by, kind)
+    running = await find_running(facts.connection, facts.workspace, stop.lead_id)
+    older = any(stop.occurred_at < one.said_at for one in running)
+    noted = (Noted.OLDER_WORD,) if older else ()
+    return facts.answer(Done.STOPPED if stopped else Done.STOP_RECORDED, instances=tuple(stopped), noted=noted)
 
 
-def _suppressed_by(event: LeadReplied | LeadStopped, lead: Lead | None) -> list[str]:
-    named = event.data.email if isinstance(event, LeadStopped) else None
-    named_only = named is not None and event.type is EventType.BOUNCED  # of the one that bounced it says everything
-    current = [lead.email] if lead and not named_only else []
-    return [*current, *([suppressible(named)] if named else [])]
+def _suppressed_by(stop: RecordedStop, lead: LeadFacts | None) -> list[str]:
+    """Whoever unsubscribes does so with the address they have; what bounced is what it reached alone."""
+    current = [recipient_of(lead.email)] if lead and stop.kind is StopKind.UNSUBSCRIBED else []
+    return [*stop.recipients, *current]
 
 
 async def _hold(facts: Facts, event: LeadReplied) -> Answer:
-    lead = await facts.lock()
-    if lead is None:
-        return facts.answer(Done.UNKNOWN_LEAD)
-    until = event.timestamp + _USUAL_ABSENCE
-    if event.data.until is not None:
-        until = datetime.combine(event.data.until, time(), lead.zone)
-    held_until = await hold_lead(facts.connection, facts.workspace, lead.lead_id, until.astimezone(UTC))
-    return facts.answer(Done.HELD, until=held_until)
+    absence = Absence(at=event.timestamp, said=Whereabouts.AWAY, day=event.data.until)
+    return await _hear_absence(facts, absence, Done.HELD)
+
+
+async def _resume(facts: Facts, event: LeadResumed) -> Answer:
+    return await _hear_absence(facts, Absence(at=event.timestamp, said=Whereabouts.BACK), Done.RESUMED)
+
+
+async def _hear_absence(facts: Facts, absence: Absence, done: Done) -> Answer:
+    known = await facts.lock() or LeadFacts(lead_id=facts.event.data.lead_id)
+    after = known.after_absence(absence)
+    noted = (Noted.OLDER_WORD,) if after.quiet_at != absence.at else ()
+    await save_leads(facts.connection, facts.workspace, [after])
+    if not await was_enrolled(facts.connection, facts.workspace, known.lead_id):
+        return facts.answer(Done.KEPT, noted=noted, until=after.quiet_until)
+    running = await find_running(facts.connection, facts.workspace, known.lead_id, [recipient_of(known.email)])
+    if done is Done.HELD:
+        held = tuple(one.instance_id for one in running if one.reason == Reason.OUT_OF_OFFICE)
+        return facts.answer(done, until=after.quiet_until, noted=noted, held=held)
+    waiting = () if noted else (one.instance_id for one in running if (one.status, one.reason) in _WAITING_FOR_THE_LEAD)
+    return facts.answer(done, instances=tuple(waiting), noted=noted, until=after.quiet_until)
 
 
 async def _update(facts: Facts, event: LeadUpdated) -> Answer:
-    lead = await facts.lock()
-    if lead is None:
-        return facts.answer(Done.UNKNOWN_LEAD)
-    known = lead.model_dump()
     changes = event.data.changes
     try:
-        changed = make_lead({**known, **changes, "variables": {**known["variables"], **changes.get("variables", {})}})
+        word = read_word(event.data.lead_id, changes, event.timestamp)
     except LeadError as error:
         raise EventError([f"data.{problem}" for problem in error.problems]) from None
-    await save_leads(facts.connection, facts.workspace, [changed])
-    return facts.answer(Done.UPDATED)
-
-
-async def _resume(facts: Facts) -> Answer:
-    lead = await facts.lock()
-    if lead is None:
-        return facts.answer(Done.UNKNOWN_LEAD)
-    await hold_lead(facts.connection, facts.workspace, lead.lead_id, None)
-    running = await find_running(facts.connection, facts.workspace, lead.lead_id)
-    waiting = [one.instance_id for one in running if (one.status, one.reason) in _WAITING_FOR_THE_LEAD]
-    return facts.answer(Done.RESUMED, instances=tuple(waiting))
+    moved_to = recipient_of(word.email or "")
+    before = await facts.lock(moved_to) or LeadFacts(lead_id=event.data.lead_id)
+    after = before.after(word)
+    await keep(facts.connection, facts.workspace, [Heard(word=word, before=before, after=after)])
+    differs = differing(word, word.variables, after)
+    noted: tuple[Noted, ...] = (Noted.OLDER_WORD,) if differs else ()
+    if not await was_enrolled(facts.connection, facts.workspace, after.lead_id):
+        return facts.answer(Done.KEPT, noted=noted, differs=differs)
+    stops = await find_stops(facts.connection, facts.workspace, [after.lead_id], [])
+    ended = await find_reach(facts.connection, facts.workspace, {after.lead_id: after}, stops, event.by)
+    moved = recipient_of(after.email) != recipient_of(before.email)
+    paused = await pause_those_that_came_later(facts.connection, facts.workspace, after, event.by) if moved else ()
+    running = await find_running(facts.connection, facts.workspace, after.lead_id)
+    held = tuple(one.instance_id for one in running if one.status == InstanceStatus.HELD)
+    noted += (Noted.RECIPIENT_IN_USE,) if paused else ()
+    return facts.answer(Done.UPDATED, noted=noted, differs=differs, ended=_ended(ended), paused=paused, held=held)

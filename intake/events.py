@@ -19,7 +19,7 @@ from temporalio.service import RPCError
 from domain.event import Event, EventType, LeadEnrolled
 from domain.instance import Reason
 from domain.sequence import Sequence
-from intake.event_facts import Answer, Done, Facts, store_facts
+from intake.event_facts import Answer, Done, Facts, Noted, store_facts
 from intake.event_reading import EventError
 from intake.file_error import FileError
 from intake.sequence_folder import SequenceFolder
@@ -31,8 +31,8 @@ from store.locks import lock_event
 
 __all__ = ["Answer", "Done", "EventDoor", "EventError", "NotTakenError"]
 _log = logging.getLogger(__name__)
-# An app whose clock is further ahead than this can't say what happened first.
-_CLOCK_AHEAD = timedelta(hours=1)
+# Clocks that are set by NTP differ by less; the app is told of any that is further ahead.
+_CLOCK_AHEAD = timedelta(seconds=5)
 
 
 class NotTakenError(Exception):
@@ -58,7 +58,7 @@ class EventDoor:
         """
         try:
             answer, told = await self._store(event)
-            if answer.instances and not told:
+            if answer.tells and not told:
                 await self._tell(answer)
                 async with self._engine.begin() as connection:
                     await mark_told(connection, self._workspace, event.id)
@@ -74,10 +74,9 @@ class EventDoor:
             stored = await find_event(connection, self._workspace, event.id)
             if stored is not None:
                 return _same(event, Answer.model_validate(stored.answer)), stored.told
-            if event.timestamp > datetime.now(UTC) + _CLOCK_AHEAD:
-                raise EventError(["timestamp: lies in the future: check the app's clock"])
+            heard, noted = _heard_now(event)
             sequence = await self._sequence(event) if isinstance(event, LeadEnrolled) else None
-            answer = await store_facts(Facts(connection, self._workspace, event), sequence)
+            answer = await store_facts(Facts(connection, self._workspace, heard, noted), sequence)
             content = answer.model_dump(mode="json")
             await save_event(connection, self._workspace, event.id, event.type, content)
             return answer, False
@@ -102,6 +101,9 @@ class EventDoor:
             raise NotTakenError("Temporal can't be reached: deliver the event again") from error
 
     async def _start_or_signal(self, answer: Answer, by: str) -> None:
+        await self.starter.stop_each({one.instance_id: one.reason for one in answer.ended}, by)
+        await self.starter.paused(answer.paused, Reason.RECIPIENT_IN_USE, by)
+        await self.starter.look(answer.held, by)
         match answer.done:
             case Done.ENROLLED | Done.ALREADY_ENROLLED | Done.STOPPED_AT_ONCE:
                 async with self._engine.connect() as connection:
@@ -111,6 +113,15 @@ class EventDoor:
                 await self.starter.stop(answer.instances, Reason(answer.type.removeprefix("lead.")), by)
             case Done.RESUMED:
                 await self.starter.resume(answer.instances, by)
+
+
+def _heard_now(event: Event) -> tuple[Event, tuple[Noted, ...]]:
+    """Let an event of a clock that is ahead happen now: what is said after it must not count as older."""
+    now = datetime.now(UTC)
+    if event.timestamp <= now:
+        return event, ()
+    ahead = (Noted.CLOCK_AHEAD,) if event.timestamp > now + _CLOCK_AHEAD else ()
+    return event.model_copy(update={"timestamp": now}), ahead
 
 
 def _same(event: Event, answer: Answer) -> Answer:

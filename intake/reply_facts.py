@@ -8,13 +8,13 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.instance import InstanceKey, InstanceStatus, Reason, instance_id, instance_key
+from domain.instance import InstanceKey, Reason, instance_id, instance_key
 from domain.sequence import LONGEST_BODY, REPLY, EnrolRule, Sequence, Step
 from domain.thread import Origin
-from intake.enrolment import enrolment_problem
-from store.drafts import stop_pending
+from intake.rendering import enrolment_problem
+from intake.stopping import end
 from store.facts import find_thread, read_facts
-from store.instances import Enrolment, enroll, set_status
+from store.instances import Enrolment, enroll
 from store.leads import lock_lead
 from store.replies import find_conversation, find_said, find_subject
 from store.sequences import save_sequence
@@ -155,12 +155,10 @@ async def _ask_the_gate(connection: AsyncConnection, identity: str) -> None:
         raise ReplyError(f"nothing is sent to the address of lead {locked.lead.lead_id} any more: it is suppressed")
 
 
-async def end_automation(connection: AsyncConnection, place: Place, by: str) -> list[str]:
-    """I4: from the commit of this on, no claim of an automatic follow-up of the lead begins."""
-    running = await find_running(connection, place.workspace, place.lead_id)
+async def end_automation(connection: AsyncConnection, place: Place, recipient: str, by: str) -> list[str]:
+    """I4: from the commit of this on, no claim of an automatic follow-up of the person begins, under whichever id."""
+    running = await find_running(connection, place.workspace, place.lead_id, [recipient])
     automatic = [one.instance_id for one in running if instance_key(one.instance_id).sequence != REPLY]
-    status, reason = InstanceStatus.STOPPED, Reason.ANSWERED
     for one in automatic:
-        await stop_pending(connection, one, by, reason)
-        await set_status(connection, one, status, reason, by=by, why="a person of ours wrote to the lead")
+        await end(connection, one, Reason.ANSWERED, by, "a person of ours wrote to the lead")
     return automatic

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from domain.instance import Reason
+from domain.recipient import recipient_of
 from intake.reply_facts import (
     InThreadOf,
     ReplyError,
@@ -26,8 +27,7 @@ from intake.reply_facts import (
 )
 from intake.starting import Starter
 from store.instances import find_instances
-from store.leads import lock_known_lead
-from store.locks import lock_leads
+from store.leads import lock_person
 from store.replies import find_answered, find_uncertain
 
 __all__ = ["InThreadOf", "Reply", "ReplyError", "ToLead", "Words", "reply"]
@@ -64,14 +64,14 @@ async def reply(
     check_words(words)
     async with engine.begin() as connection:
         place = await find_place(connection, workspace, to)
-        await lock_leads(connection, workspace, [place.lead_id])
-        if await lock_known_lead(connection, workspace, place.lead_id) is None:
+        lead = await lock_person(connection, workspace, place.lead_id)
+        if lead is None or not lead.email:
             raise ReplyError(f"nobody has the lead id {place.lead_id}: check it")
         written = await write(connection, place, to, words)
         new = await store_reply(connection, place, written, by)
         stopped: list[str] = []
         if new and not keep_automation:
-            stopped = await end_automation(connection, place, by)
+            stopped = await end_automation(connection, place, recipient_of(lead.email), by)
         elif not keep_automation:  # of the first time, whose signals may have failed
             stopped = await find_answered(connection, workspace, place.lead_id)
         uncertain = await find_uncertain(connection, written.thread_id)

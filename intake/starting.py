@@ -1,7 +1,7 @@
 """Starting follow-ups and telling them something: what Temporal is asked once the facts are stored. Safe to repeat."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,7 +15,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.command import PAUSE, RESUME, STOP, Pause, Resume, Stop
+from domain.command import LOOK, PAUSE, RESUME, STOP, Look, Pause, Resume, Stop
 from domain.instance import InstanceStatus, Reason, workflow_id
 from domain.step import FollowUp
 from store.instances import Enrolled, find_stopped, mark_started
@@ -49,14 +49,18 @@ class Starter:
         await asyncio.gather(*(self._start(one, limit) for one in running))
         async with self._engine.connect() as connection:
             stopped = await find_stopped(connection, [one.instance_id for one in waiting])
-        for reason in set(stopped.values()):
-            await self.stop([one for one in stopped if stopped[one] is reason], reason, by)
+        await self.stop_each(stopped, by)
         async with self._engine.begin() as connection:
             await mark_started(connection, [one.instance_id for one in running])
 
     async def stop(self, instance_ids: Sequence[str], reason: Reason, by: str) -> None:
         """Tell these instances, which the store has stopped, that they are; one that is gone needs no telling."""
         await self._tell(instance_ids, STOP, Stop(reason=reason, by=by))
+
+    async def stop_each(self, stopped: Mapping[str, Reason], by: str) -> None:
+        """Tell these instances, which the store has stopped for a reason each, that they are."""
+        for reason in set(stopped.values()):
+            await self.stop([one for one in stopped if stopped[one] is reason], reason, by)
 
     async def resume(self, instance_ids: Sequence[str], by: str) -> None:
         """Tell these instances that their lead may be written to again; what is unknown stays unknown."""
@@ -67,11 +71,15 @@ class Starter:
         command = Resume(step=step, paused_for=Reason.SEND_OUTCOME_UNKNOWN, by=by)
         await self._tell([instance_id], RESUME, command)
 
-    async def paused(self, instance_id: str, reason: Reason, by: str) -> None:
-        """Tell an instance, which the store has paused, what a person has to look into."""
-        await self._tell([instance_id], PAUSE, Pause(reason=reason, by=by))
+    async def look(self, instance_ids: Sequence[str], by: str) -> None:
+        """Tell these instances that what holds them may have changed: each looks at once whether it still does."""
+        await self._tell(instance_ids, LOOK, Look(by=by))
 
-    async def _tell(self, instance_ids: Sequence[str], name: str, command: Stop | Resume | Pause) -> None:
+    async def paused(self, instance_ids: Sequence[str], reason: Reason, by: str) -> None:
+        """Tell these instances, which the store has paused, that they are."""
+        await self._tell(instance_ids, PAUSE, Pause(reason=reason, by=by))
+
+    async def _tell(self, instance_ids: Sequence[str], name: str, command: Stop | Resume | Pause | Look) -> None:
         limit = asyncio.Semaphore(_AT_ONCE)
 
         async def tell(one: str) -> None:

@@ -9,34 +9,44 @@ from intake.enrolment import Answer, Result
 
 @dataclass
 class Tally:
-    """How many rows were answered how; those that were refused are kept, with their reasons."""
+    """How many rows were answered how; those that are not as they were asked are kept, with their reasons."""
 
     counts: Counter[Answer] = field(default_factory=Counter)
-    refused: list[Result] = field(default_factory=list)
+    noted: list[Result] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
         """How many rows were answered so far."""
         return self.counts.total()
 
+    @property
+    def refused(self) -> list[Result]:
+        """Those that were not enrolled."""
+        return [one for one in self.noted if one.answer is Answer.REFUSED]
+
     def add(self, result: Result) -> None:
         """Take in what became of a row."""
         self.counts[result.answer] += 1
-        if result.answer is Answer.REFUSED:
-            self.refused.append(result)
+        if result.reason:
+            self.noted.append(result)
 
     def as_facts(self) -> dict[str, Any]:
-        """The tally for programs; a row's number or lead id is None where it could not be told."""
-        return {
-            "enrolled": self.counts[Answer.ENROLLED],
-            "already_enrolled": self.counts[Answer.ALREADY_ENROLLED],
-            "refused": [
-                {"row": result.row, "lead_id": result.lead_id or None, "reason": result.reason}
-                for result in self.refused
-            ],
-        }
+        """The tally for programs; a row's number or lead id is None where it could not be told.
+
+        `refused` are the rows that were not enrolled, `noted` the others of which something is to be known.
+        """
+        counts = {str(answer): self.counts[answer] for answer in Answer if answer is not Answer.REFUSED}
+        others = [one for one in self.noted if one.answer is not Answer.REFUSED]
+        noted = [{"answer": str(one.answer), **_facts(one)} for one in others]
+        return counts | {"refused": [_facts(one) for one in self.refused], "noted": noted}
 
     def as_sentences(self) -> list[str]:
-        """The tally for people: the refused rows, then the counts."""
-        counts = ", ".join(f"{self.counts[answer]} {answer.replace('_', ' ')}" for answer in Answer)
-        return [*(f"refused: {result.reason}" for result in self.refused), counts]
+        """The tally for people: the rows of which something is to be known, then the counts."""
+        always = (Answer.ENROLLED, Answer.ALREADY_ENROLLED, Answer.REFUSED)
+        told = [answer for answer in Answer if answer in always or self.counts[answer]]
+        counts = ", ".join(f"{self.counts[answer]} {answer.replace('_', ' ')}" for answer in told)
+        return [*(f"{one.answer.replace('_', ' ')}: {one.reason}" for one in self.noted), counts]
+
+
+def _facts(result: Result) -> dict[str, Any]:
+    return {"row": result.row, "lead_id": result.lead_id or None, "reason": result.reason}

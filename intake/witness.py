@@ -54,6 +54,6 @@ class Witness:
             if taken.bearing is Bearing.SETTLES:
                 await self._starter.settled(instance, step, by)
             if taken.paused:
-                await self._starter.paused(instance, taken.reason, by)
+                await self._starter.paused([instance], taken.reason, by)
         except (RPCError, RuntimeError) as error:  # RuntimeError is how a failed connect shows
             raise NotTakenError("Temporal can't be reached: give it again") from error

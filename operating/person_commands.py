@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from operating.options import AsJson, By
-from operating.person import Forgotten, count_running, export, forget
+from operating.person import Forgotten, export, forget, look
 from operating.reach import Reached, reach
 
 app = typer.Typer()
@@ -32,6 +32,8 @@ def forget_(
 ) -> None:
     """Erase who a person is, for good. Follow-ups under way are stopped first, and nothing is ever sent to them again.
 
+    A person is an address: all lead ids that have it now are forgotten together.
+
     Address, name, variables, messages and operators' notes are erased, and the address is kept as a hash alone, so that
     whoever enrols it again writes to nobody. What is counted stays: follow-ups, steps, states and when they happened.
 
@@ -39,9 +41,11 @@ def forget_(
     """
     at = reach(context)
     if not yes:
-        instances, running = at.run(lambda reached: count_running(reached, lead))
-        under_way = f", {running} of them under way" if running else ""
-        typer.confirm(f"Erase who {lead} is, with {instances} follow-ups{under_way}? It can't be undone.", abort=True)
+        found = at.run(lambda reached: look(reached, lead))
+        same = f", who has the address of {', '.join(found.others)} too," if found.others else ""
+        under_way = f", {found.running} of them under way" if found.running else ""
+        sentence = f"Erase who {lead}{same} is, with {found.instances} follow-ups{under_way}? It can't be undone."
+        typer.confirm(sentence, abort=True)
     who = by or at.login_name()
 
     async def work(reached: Reached) -> Forgotten:
@@ -51,6 +55,6 @@ def forget_(
     if as_json:
         typer.echo(json.dumps(done._asdict(), indent=2))
     else:
-        typer.echo(
-            f"{lead} is forgotten: {done.instances} follow-ups emptied, {done.addresses} addresses suppressed by hash"
-        )
+        same = f" and {', '.join(done.others)}" if done.others else ""
+        emptied = f"{done.instances} follow-ups emptied, {done.addresses} addresses suppressed by hash"
+        typer.echo(f"{lead}{same} forgotten: {emptied}")

@@ -112,7 +112,7 @@ _HOLDS = select(Draft.id).where(
     Draft.id == bindparam("draft_id"),
     Draft.state == DraftState.SENDING,
     Draft.claim_token == bindparam("token"),
-    func.clock_timestamp() < Draft.overdue_at - bindparam("send_timeout", type_=Interval),
+    func.clock_timestamp() + bindparam("send_timeout", type_=Interval) < Draft.overdue_at,
 )
 
 

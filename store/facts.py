@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, Text, bindparam, func, literal_column, select
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, bindparam, cast, exists, func, literal_column, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import Channel, DraftState
-from domain.instance import InstanceStatus, Reason
+from domain.instance import FINAL, InstanceStatus, Reason
+from domain.sequence import REPLY, StopKind
 from store.drafts import StoredDraft
 from store.leads import LockedLead, lock_lead
+from store.recipients import domain_of, plain, recipient_key
 from store.suppressions import covering, in_force
-from store.tables import Draft, Instance
+from store.tables import Draft, Instance, Lead, Stop
 
 # Written out in the statement: a plan kept for all values of a parameter could not use the indexes of these states.
 _SENT: ColumnElement[str] = literal_column(f"'{DraftState.SENT}'")
@@ -33,6 +35,10 @@ class StepFacts(NamedTuple):
     draft: StoredDraft | None
     busy_since: datetime | None  # when another draft of the thread was claimed that is in flight or unknown
     last_sent_at: datetime | None  # in the thread, whoever sent
+    heard_from_us_at: datetime | None  # the recipient, in whichever thread, or may have
+    quiet_until: datetime | None  # the recipient is out of office until then, as was said last
+    stops: tuple[StopKind, ...]  # of the recipient, none older than the word that enrolled the instance
+    recipient_in_use: bool  # somebody else's follow-up of the same address has not ended
     references: tuple[str, ...]  # Message-IDs sent in the thread, oldest first
     thread_sender: str | None  # the address that first sent in the thread
     now: datetime
@@ -49,11 +55,13 @@ def _facts() -> Select[Any]:
     references = func.array_agg(aggregate_order_by(other.c.message_id, other.c.sent_at, other.c.step))
     own = select(other.c.subject).where(other.c.instance_id == bindparam("instance_id"), other.c.state == _SENT)
     first_sender = sent.with_only_columns(other.c.sender).order_by(other.c.sent_at).limit(1)
-    # the lead's address may have changed since the draft was frozen: neither may be suppressed
-    recipient = func.lower(wanted.c.recipient)
-    domain = literal_column("'@'").concat(func.split_part(recipient, "@", 2))
+    # the lead's address may have changed since the draft was frozen: what is true of either counts
+    frozen_to = recipient_key(wanted.c.recipient)
+    recipients = _array(bindparam("address", type_=Text), frozen_to)
+    stopped = _array(bindparam("address", type_=Text), plain(frozen_to))
+    domain = literal_column("'@'").concat(domain_of(plain(frozen_to)))
     entries = [bindparam(name, type_=Text) for name in ("address", "domain", "forgotten")]
-    suppressed = in_force(bindparam("workspace"), [*entries, recipient, domain])
+    suppressed = in_force(bindparam("workspace"), [*entries, plain(frozen_to), domain])
     return (
         select(
             Instance.status,
@@ -64,6 +72,10 @@ def _facts() -> Select[Any]:
             suppressed.label("suppressed"),
             busy.with_only_columns(func.min(other.c.claimed_at)).scalar_subquery().label("busy_since"),
             sent.with_only_columns(func.max(other.c.sent_at)).scalar_subquery().label("last_sent_at"),
+            _heard_from_us(other, recipients).label("heard_from_us_at"),
+            _quiet_until().label("quiet_until"),
+            _stops(stopped).label("stops"),
+            _in_use().label("recipient_in_use"),
             sent.with_only_columns(references).scalar_subquery().label("references"),
             first_sender.scalar_subquery().label("thread_sender"),
             own.order_by(other.c.step).limit(1).scalar_subquery().label("own_subject"),
@@ -73,6 +85,48 @@ def _facts() -> Select[Any]:
         # by its step, whatever its channel: a step has one draft
         .outerjoin_from(Instance, wanted, (wanted.c.instance_id == Instance.id) & (wanted.c.step == bindparam("step")))
         .where(Instance.id == bindparam("instance_id"))
+    )
+
+
+def _array(*recipients: ColumnElement[str]) -> ColumnElement[Any]:
+    return cast(array(recipients), ARRAY(Text))
+
+
+def _heard_from_us(other: Any, recipients: Any) -> ColumnElement[Any]:
+    """When the recipient was, or may have been, written to last; the draft that is asked for left out."""
+    another = (other.c.instance_id != bindparam("instance_id")) | (other.c.step != bindparam("step"))
+    its = Instance.__table__.alias("its")
+    return (
+        select(func.max(func.coalesce(other.c.sent_at, other.c.claimed_at)))
+        .join(its, its.c.id == other.c.instance_id)
+        .where(recipient_key(other.c.recipient) == any_(recipients), other.c.state.in_([_SENT, *_IN_FLIGHT]), another)
+        .where(its.c.workspace == bindparam("workspace"))
+        .scalar_subquery()
+    )
+
+
+def _quiet_until() -> ColumnElement[Any]:
+    """Until when the recipient is away: of all leads with the address, the newest word counts."""
+    of_recipient = (Lead.workspace == bindparam("workspace")) & (recipient_key(Lead.email) == bindparam("address"))
+    newest = select(Lead.quiet_until).where(of_recipient, Lead.quiet_at.is_not(None))
+    return newest.order_by(Lead.quiet_at.desc(), Lead.quiet_until.desc()).limit(1).scalar_subquery()
+
+
+def _stops(recipients: Any) -> ColumnElement[Any]:
+    kinds = func.array_agg(Stop.kind.distinct(), type_=ARRAY(Text))
+    reaching = (Stop.workspace == bindparam("workspace")) & Stop.recipients.overlap(recipients)
+    return select(kinds).where(reaching, Stop.occurred_at >= Instance.said_at).scalar_subquery()
+
+
+def _in_use() -> ColumnElement[bool]:
+    lead, its = Lead.__table__.alias("sharing"), Instance.__table__.alias("shared")
+    same_lead = (its.c.workspace == lead.c.workspace) & (its.c.lead_id == lead.c.lead_id)
+    return (
+        exists()
+        .select_from(lead.join(its, same_lead))
+        .where(lead.c.workspace == bindparam("workspace"), recipient_key(lead.c.email) == bindparam("address"))
+        .where(lead.c.lead_id != bindparam("lead_id"), bindparam("address") != "")
+        .where(its.c.status.not_in(FINAL), its.c.sequence != REPLY)
     )
 
 
@@ -86,6 +140,7 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
         "thread_id": locked.thread_id,
         "step": step,
         "workspace": locked.workspace,
+        "lead_id": locked.lead.lead_id,
         **dict(zip(("address", "domain", "forgotten"), covering(locked.workspace, locked.lead.email), strict=True)),
     }
     row = (await connection.execute(_FACTS, values)).mappings().one()
@@ -99,6 +154,10 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
         draft=_stored(stored) if stored["id"] else None,
         busy_since=row["busy_since"],
         last_sent_at=row["last_sent_at"],
+        heard_from_us_at=row["heard_from_us_at"],
+        quiet_until=row["quiet_until"],
+        stops=tuple(StopKind(kind) for kind in row["stops"] or ()),
+        recipient_in_use=row["recipient_in_use"],
         references=tuple(row["references"] or ()),
         thread_sender=row["thread_sender"],
         now=row["now"],

@@ -3,55 +3,114 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, delete, func, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    and_,
+    delete,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import LEGAL_TRANSITIONS
+from domain.recipient import recipient_of
+from store.recipients import recipient_key
 from store.suppressions import covering, forgotten
-from store.tables import Base, Draft, Evidence, Instance, Lead, LedgerEntry, SenderSlot, Stop, Suppression, Task
+from store.tables import (
+    Base,
+    Draft,
+    Event,
+    Evidence,
+    Instance,
+    Lead,
+    LeadAddress,
+    LedgerEntry,
+    SenderSlot,
+    Stop,
+    Suppression,
+    Task,
+)
 
 # Whatever more can happen to a draft in one of these, so it can't be emptied.
 UNENDED = tuple(sorted({before for before, _ in LEGAL_TRANSITIONS}))
 
 
-class Person(NamedTuple):
-    """The rows of a lead, table by table, each as it is stored."""
+_OF_WORDS = (
+    "email_at",
+    "name_at",
+    "timezone_at",
+    "quiet_until",
+    "quiet_at",
+    "back_day",
+    "back_day_at",
+    "away_at",
+    "back_at",
+)
 
-    lead: dict[str, Any]
+
+class Person(NamedTuple):
+    """The rows of a person, table by table, each as it is stored; `leads` are all that have the address now."""
+
+    leads: list[dict[str, Any]]
+    addresses: list[dict[str, Any]]
     instances: list[dict[str, Any]]
     drafts: list[dict[str, Any]]
     tasks: list[dict[str, Any]]
     ledger: list[dict[str, Any]]
     stops: list[dict[str, Any]]
+    events: list[dict[str, Any]]
     suppressions: list[dict[str, Any]]
     evidence: list[dict[str, Any]]
     sender_slots: list[dict[str, Any]]
 
 
-async def read_person(connection: AsyncConnection, workspace: str, lead_id: str) -> Person | None:
-    """Read everything known of a lead; None when there is no such lead. Suppressions are those of every address."""
-    of_lead = [(table.workspace == workspace) & (table.lead_id == lead_id) for table in (Lead, Instance, Stop)]
-    leads = await _rows(connection, Lead, of_lead[0])
-    if not leads:
-        return None
-    instances = await _rows(connection, Instance, of_lead[1], Instance.enrolled_at, Instance.id)
+async def find_lead_ids(connection: AsyncConnection, workspace: str, lead_id: str) -> list[str]:
+    """Find the ids under which the app knows the person of a lead: those with the same address now; none: unknown.
+
+    Whoever was forgotten has no address, and is nobody else.
+    """
+    own = select(recipient_key(Lead.email)).where(Lead.workspace == workspace, Lead.lead_id == lead_id)
+    same = and_(Lead.email != "", recipient_key(Lead.email) == own.scalar_subquery())
+    statement = select(Lead.lead_id).where(Lead.workspace == workspace, or_(Lead.lead_id == lead_id, same))
+    return list((await connection.execute(statement.order_by(Lead.lead_id))).scalars())
+
+
+async def read_person(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> Person:
+    """Read everything known of the leads of a person. Suppressions are those of every address they ever had."""
+    tables = (Lead, LeadAddress, Instance, Stop)
+    of_leads = [(table.workspace == workspace) & table.lead_id.in_(lead_ids) for table in tables]
+    instances = await _rows(connection, Instance, of_leads[2], Instance.enrolled_at, Instance.id)
     ids = [one["id"] for one in instances]
     drafts = await _rows(connection, Draft, Draft.instance_id.in_(ids), Draft.instance_id, Draft.step)
-    addresses = {leads[0]["email"], *(draft["recipient"] for draft in drafts)} - {""}
+    addresses = await list_addresses(connection, workspace, lead_ids)
     entries = sorted({entry for address in addresses for entry in covering(workspace, address)})
     listed = and_(Suppression.workspace == workspace, Suppression.address.in_(entries))
     return Person(
-        lead=leads[0],
+        leads=await _rows(connection, Lead, of_leads[0], Lead.lead_id),
+        addresses=await _rows(connection, LeadAddress, of_leads[1], LeadAddress.said_at),
         instances=instances,
         drafts=drafts,
         tasks=await _rows(connection, Task, Task.instance_id.in_(ids), Task.opened_at),
         ledger=await _rows(connection, LedgerEntry, LedgerEntry.instance_id.in_(ids), LedgerEntry.id),
-        stops=await _rows(connection, Stop, of_lead[2], Stop.at),
+        stops=await _rows(connection, Stop, of_leads[3], Stop.at),
+        events=await _rows(connection, Event, _events_of(workspace, lead_ids), Event.received_at),
         suppressions=await _rows(connection, Suppression, listed, Suppression.address),
         evidence=await _rows(connection, Evidence, Evidence.draft_id.in_([one["id"] for one in drafts])),
         sender_slots=await _rows(connection, SenderSlot, SenderSlot.instance_id.in_(ids), SenderSlot.at),
     )
+
+
+def _events_of(workspace: str, lead_ids: Sequence[str]) -> ColumnElement[bool]:
+    # written out: the index is of just this expression
+    lead_id = Event.answer.op("->>")(literal_column("'lead_id'"))
+    return (Event.workspace == workspace) & lead_id.in_(lead_ids)
 
 
 async def _rows(connection: AsyncConnection, table: type[Base], where: Any, *order: Any) -> list[dict[str, Any]]:
@@ -67,21 +126,32 @@ class Unended(NamedTuple):
     state: str
 
 
-async def find_unended(connection: AsyncConnection, workspace: str, lead_id: str) -> list[Unended]:
-    """Find the drafts of a lead that something may still happen to."""
+async def find_unended(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> list[Unended]:
+    """Find the drafts of leads that something may still happen to."""
     statement = select(Draft.instance_id, Draft.step, Draft.state).join(Instance, Instance.id == Draft.instance_id)
     statement = statement.where(
-        Instance.workspace == workspace, Instance.lead_id == lead_id, Draft.state.in_(UNENDED)
+        Instance.workspace == workspace, Instance.lead_id.in_(lead_ids), Draft.state.in_(UNENDED)
     ).order_by(Draft.instance_id, Draft.step)
     return [Unended(*row) for row in await connection.execute(statement)]
 
 
-async def list_addresses(connection: AsyncConnection, workspace: str, lead_id: str) -> set[str]:
-    """List the addresses a lead has or was written to."""
-    own = select(Lead.email).where(Lead.workspace == workspace, Lead.lead_id == lead_id)
+async def list_addresses(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> set[str]:
+    """List every address that leads have or had, were written to, or that an event named with them."""
+    of_leads = [(table.workspace == workspace) & table.lead_id.in_(lead_ids) for table in (Lead, LeadAddress, Stop)]
     written = select(Draft.recipient).join(Instance, Instance.id == Draft.instance_id)
-    written = written.where(Instance.workspace == workspace, Instance.lead_id == lead_id)
-    return {address.lower() for address in (await connection.execute(own.union(written))).scalars()} - {""}
+    event_ids = select("event:" + Event.id).where(_events_of(workspace, lead_ids))
+    named = select(Suppression.address).where(
+        Suppression.workspace == workspace, Suppression.who.in_(event_ids), Suppression.address.contains("@")
+    )
+    found: CompoundSelect[Any] = union(
+        select(Lead.email).where(of_leads[0]),
+        select(LeadAddress.address).where(of_leads[1]),
+        select(Stop.named).where(of_leads[2], Stop.named.is_not(None)),
+        written.where(Instance.workspace == workspace, Instance.lead_id.in_(lead_ids)),
+        named,
+    )
+    addresses = {recipient_of(address) for address in (await connection.execute(found)).scalars()}
+    return {address for address in addresses if not address.startswith("@")} - {""}
 
 
 async def suppress_forgotten(connection: AsyncConnection, workspace: str, addresses: Iterable[str], by: str) -> None:
@@ -102,7 +172,7 @@ async def suppress_forgotten(connection: AsyncConnection, workspace: str, addres
 
 
 async def erase(connection: AsyncConnection, workspace: str, lead_id: str) -> Sequence[str]:
-    """Empty every row of a lead of what tells who they are; returns their instances. Wants the lead's lock held.
+    """Empty every row of a lead of what tells who they are; returns their instances. Wants the lead's locks held.
 
     Raises IntegrityError for a draft that has not ended.
     """
@@ -116,10 +186,13 @@ async def erase(connection: AsyncConnection, workspace: str, lead_id: str) -> Se
         .where(LedgerEntry.instance_id.in_(ids), LedgerEntry.subject == "note", LedgerEntry.why != "")
         .values(why=""),
         update(Task).where(Task.instance_id.in_(ids)).values(instructions=""),
-        update(Instance).where(of_lead).values(variables=null(), origin=null()),
+        update(Instance).where(of_lead).values(variables=null(), variables_at=null(), origin=null()),
         update(Lead)
         .where(Lead.workspace == workspace, Lead.lead_id == lead_id)
-        .values(email="", name="", variables={}, timezone="UTC", quiet_until=null(), changed_at=func.now()),
+        .values(email="", name="", variables={}, timezone="UTC")
+        .values(variables_at={}, changed_at=func.now(), **dict.fromkeys(_OF_WORDS, null())),
+        delete(LeadAddress).where(LeadAddress.workspace == workspace, LeadAddress.lead_id == lead_id),
+        update(Stop).where(Stop.workspace == workspace, Stop.lead_id == lead_id).values(named=null(), recipients=[]),
     ):
         await connection.execute(statement)
     return ids

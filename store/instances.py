@@ -1,16 +1,19 @@
 """Instances: where each stands, enrolling and listing them."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Float, Text, bindparam, case, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Float, Text, bindparam, case, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instance import FINAL, InstanceStatus, Reason
+from domain.lead_facts import Variables
 from domain.sequence import Sequence as FollowUpSequence
-from store.tables import Instance, SequenceVersion
+from store.recipients import recipient_key
+from store.tables import Instance, Lead, SequenceVersion
 
 _SET_STATUS = (
     update(Instance)
@@ -60,7 +63,8 @@ class Enrolment(NamedTuple):
     wait_seconds: float  # until the first step falls due
     thread_id: str
     origin: dict[str, Any] | None = None  # where the thread began, if not with us
-    variables: dict[str, str] | None = None  # what its templates see over the lead's own
+    variables: Mapping[str, str] | None = None  # what its templates see beside the lead's own
+    said_at: datetime | None = None  # the instant of the word that enrols it; None: now
 
 
 class Enrolled(NamedTuple):
@@ -74,6 +78,20 @@ class Enrolled(NamedTuple):
     new: bool
     sequence: str
     status: InstanceStatus
+    said_at: datetime
+    variables: dict[str, str] | None
+    variables_at: dict[str, str] | None
+
+
+_IS_ENROLLED = select(
+    exists().where(Instance.workspace == bindparam("workspace"), Instance.lead_id == bindparam("lead_id"))
+)
+
+
+async def was_enrolled(connection: AsyncConnection, workspace: str, lead_id: str) -> bool:
+    """Say whether a lead has, or had, a follow-up."""
+    found = await connection.execute(_IS_ENROLLED, {"workspace": workspace, "lead_id": lead_id})
+    return bool(found.scalar_one())
 
 
 _THESE = Instance.id.in_(bindparam("ids", expanding=True))
@@ -85,14 +103,17 @@ async def find_enrolled(connection: AsyncConnection, instance_ids: Sequence[str]
     return set((await connection.execute(_FIND_ENROLLED, {"ids": instance_ids})).scalars())
 
 
-class Other(NamedTuple):
-    """An instance of a lead that is enrolled once more."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Other:
+    """An instance of a lead that is enrolled once more, or of another lead with the same address."""
 
     instance_id: str
     lead_id: str
+    recipient: str
     sequence: str
     over: bool
     definition: str  # the JSON of its sequence version
+    followed_up_since: datetime  # with this address
 
 
 # one look-up an instance; a join might read every version there is
@@ -101,17 +122,36 @@ DEFINITION = select(SequenceVersion.definition).where(
     SequenceVersion.name == Instance.sequence,
     SequenceVersion.version == Instance.version,
 )
+_RECIPIENT = recipient_key(Lead.email)
 _FIND_OTHERS = (
-    select(Instance.id, Instance.lead_id, Instance.sequence, Instance.status.in_(FINAL), DEFINITION.scalar_subquery())
-    .where(Instance.workspace == bindparam("workspace"), Instance.lead_id.in_(bindparam("lead_ids", expanding=True)))
-    .order_by(Instance.id)
+    select(
+        Instance.id.label("instance_id"),
+        Instance.lead_id,
+        _RECIPIENT.label("recipient"),
+        Instance.sequence,
+        Instance.status.in_(FINAL).label("over"),
+        DEFINITION.scalar_subquery().label("definition"),
+        func.greatest(Lead.email_at, Instance.said_at).label("followed_up_since"),
+    )
+    .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
+    .where(
+        Lead.workspace == bindparam("workspace"),
+        or_(
+            Lead.lead_id.in_(bindparam("lead_ids", expanding=True)),
+            _RECIPIENT.in_(bindparam("recipients", expanding=True)),
+        ),
+    )
+    .order_by("followed_up_since", Instance.id)
 )
 
 
-async def find_others(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> list[Other]:
-    """Find every instance that these leads have ever had."""
-    rows = await connection.execute(_FIND_OTHERS, {"workspace": workspace, "lead_ids": lead_ids})
-    return [Other(*row) for row in rows]
+async def find_others(
+    connection: AsyncConnection, workspace: str, lead_ids: Sequence[str], recipients: Sequence[str]
+) -> list[Other]:
+    """Find every instance that these leads, or leads with one of these addresses, have ever had; the oldest first."""
+    wanted = [recipient for recipient in recipients if recipient]
+    values = {"workspace": workspace, "lead_ids": lead_ids, "recipients": wanted}
+    return [Other(**row) for row in (await connection.execute(_FIND_OTHERS, values)).mappings()]
 
 
 _FIRST_DUE = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("wait_seconds", type_=Float))
@@ -139,6 +179,8 @@ async def enroll(
             "thread_id": one.thread_id,
             "origin": one.origin,
             "variables": one.variables,
+            "variables_at": _instants(one),
+            "said_at": one.said_at or datetime.now(UTC),
             "steps": one.steps,
             "wait_seconds": one.wait_seconds,
             "who": by,
@@ -153,6 +195,37 @@ async def enroll(
     ]
 
 
+def _instants(one: Enrolment) -> dict[str, str] | None:
+    at = one.said_at.isoformat() if one.said_at else None
+    return dict.fromkeys(one.variables, at) if one.variables and at else None
+
+
+_SAID_EARLIER = (
+    update(Instance)
+    .where(Instance.id == bindparam("instance_id"), Instance.said_at > bindparam("earlier"))
+    .values(said_at=bindparam("earlier"))
+)
+
+
+async def say_earlier(connection: AsyncConnection, instance_id: str, at: datetime) -> None:
+    """Let an instance be enrolled since an earlier instant: the first of the words that enrol it counts."""
+    await connection.execute(_SAID_EARLIER, {"instance_id": instance_id, "earlier": at})
+
+
+_SET_VARIABLES = (
+    update(Instance)
+    .where(Instance.id == bindparam("instance_id"))
+    .values(variables=bindparam("texts", type_=JSONB), variables_at=bindparam("instants", type_=JSONB))
+)
+
+
+async def set_variables(connection: AsyncConnection, instance_id: str, variables: Variables) -> None:
+    """Store the variables of an instance itself. Wants its lead's lock held."""
+    instants = {name: at.isoformat() for name, at in variables.said_at.items()}
+    values = {"instance_id": instance_id, "texts": dict(variables.texts), "instants": instants}
+    await connection.execute(_SET_VARIABLES, values)
+
+
 _FIND_INSTANCES = select(
     Instance.id,
     Instance.lead_id,
@@ -162,6 +235,9 @@ _FIND_INSTANCES = select(
     Instance.started_at,
     Instance.sequence,
     Instance.status,
+    Instance.said_at,
+    Instance.variables,
+    Instance.variables_at,
 ).where(_THESE)
 
 
@@ -178,6 +254,9 @@ async def find_instances(connection: AsyncConnection, instance_ids: Sequence[str
             new=False,
             sequence=row.sequence,
             status=InstanceStatus(row.status),
+            said_at=row.said_at,
+            variables=row.variables,
+            variables_at=row.variables_at,
         )
         for row in rows
     ]

@@ -1,20 +1,25 @@
-"""Leads: their row lock, and what is known of them."""
+"""Leads: what is known of them, and the locks under which it is read and changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ARRAY, Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import domain.lead
+from domain.lead_facts import LeadFacts, Variables
+from domain.recipient import recipient_of
 from domain.thread import Origin
-from store.tables import Instance, Lead, SequenceVersion
+from store.locks import lock_leads, lock_recipients
+from store.recipients import locked_recipients
+from store.tables import Instance, Lead, LeadAddress, SequenceVersion
 
 
 class LockedLead(NamedTuple):
-    """A lead whose row is locked until the transaction ends, and one of its instances.
+    """A lead whose row is locked until the transaction ends, as its recipients are, and one of its instances.
 
     `definition`, `version` and `steps` change when the instance is upgraded: see `store.facts.lock_step`.
     """
@@ -26,26 +31,33 @@ class LockedLead(NamedTuple):
     thread_id: str
     steps: int
     now: datetime
-    quiet_until: datetime | None = None  # nothing is sent before
     origin: Origin | None = None  # where its thread began, if not with us
     version: str = ""
 
+    @property
+    def recipient(self) -> str:
+        """Whom its next message goes to."""
+        return recipient_of(self.lead.email)
 
+
+# A lead, and what one of its instances says beside it: what `lead_of` reads.
+_FACTS: tuple[Any, ...] = tuple(getattr(Lead, name) for name in LeadFacts.__dataclass_fields__)
+LEAD_OF_INSTANCE = (
+    *_FACTS,
+    Instance.variables.label("own_variables"),
+    Instance.variables_at.label("own_variables_at"),
+)
+_LOCKED = locked_recipients()
 _LOCK_LEAD = (
     select(
         Instance.workspace,
-        Instance.lead_id,
         Instance.thread_id,
         Instance.steps,
         Instance.origin,
-        Instance.variables.label("said"),
         SequenceVersion.definition,
         SequenceVersion.version,
-        Lead.email,
-        Lead.name,
-        Lead.timezone,
-        Lead.variables,
-        Lead.quiet_until,
+        *LEAD_OF_INSTANCE,
+        select(func.array_agg(_LOCKED.c.recipient, type_=ARRAY(Text))).scalar_subquery().label("locked"),
         func.clock_timestamp().label("now"),
     )
     .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
@@ -55,75 +67,146 @@ _LOCK_LEAD = (
         & (SequenceVersion.name == Instance.sequence)
         & (SequenceVersion.version == Instance.version),
     )
-    .where(Instance.id == bindparam("instance_id"))
+    # a condition of the whole statement: recipients are locked before any row is looked for
+    .where(Instance.id == bindparam("instance_id"), select(func.count()).select_from(_LOCKED).scalar_subquery() > 0)
     .with_for_update(of=Lead)
 )
 
 
 async def lock_lead(connection: AsyncConnection, instance_id: str) -> LockedLead | None:
-    """Lock the lead of an instance; None when there is no such instance.
+    """Lock the recipients of an instance, then its lead; None when there is no such instance.
 
-    Every transaction that claims, stops, settles or records begins with this lock and reads what changes in a
-    statement after it: what was read before a lock was granted may be old (READ COMMITTED).
+    Every transaction that claims, stops, settles or records begins with these locks and reads what changes in a
+    statement after them: what was read before a lock was granted may be old (READ COMMITTED). While they were waited
+    for, the lead may have moved to another address; then that one is locked, too.
     """
-    row = (await connection.execute(_LOCK_LEAD, {"instance_id": instance_id})).one_or_none()
-    if row is None:
-        return None
+    while True:
+        row = (await connection.execute(_LOCK_LEAD, {"instance_id": instance_id})).mappings().one_or_none()
+        if row is None:
+            return None
+        if recipient_of(row["email"]) in row["locked"]:
+            return _locked_lead(instance_id, row)
+
+
+def _locked_lead(instance_id: str, row: Mapping[Any, Any]) -> LockedLead:
+    origin = row["origin"]
     return LockedLead(
-        workspace=row.workspace,
-        # what is stored was checked when it came in; checking it again at every step would refuse what we accepted
-        lead=domain.lead.Lead.model_construct(
-            lead_id=row.lead_id,
-            email=row.email,
-            name=row.name,
-            timezone=row.timezone,
-            variables={**row.variables, **(row.said or {})},
-        ),
+        workspace=row["workspace"],
+        lead=lead_of(row),
         instance_id=instance_id,
-        definition=row.definition,
-        thread_id=row.thread_id,
-        steps=row.steps,
-        now=row.now,
-        quiet_until=row.quiet_until,
-        origin=Origin.model_construct(**row.origin) if row.origin else None,
-        version=row.version,
+        definition=row["definition"],
+        thread_id=row["thread_id"],
+        steps=row["steps"],
+        now=row["now"],
+        origin=Origin.model_construct(**origin) if origin else None,
+        version=row["version"],
     )
 
 
-_LOCK_KNOWN_LEAD = (
-    select(Lead.lead_id, Lead.email, Lead.name, Lead.timezone, Lead.variables)
-    .where(Lead.workspace == bindparam("workspace"), Lead.lead_id == bindparam("lead_id"))
+def lead_of(row: Mapping[Any, Any]) -> domain.lead.Lead:
+    """Read the lead of an instance, as its templates see them."""
+    return _facts(row).lead_with(read_variables(row["own_variables"], row["own_variables_at"]))
+
+
+def read_variables(texts: Mapping[str, str] | None, said_at: Mapping[str, str] | None) -> Variables:
+    """Read variables as JSON has them; those without an instant count as older than any."""
+    instants = {name: datetime.fromisoformat(at) for name, at in (said_at or {}).items()}
+    return Variables(texts or {}, instants)
+
+
+def written_instants(said_at: Mapping[str, datetime]) -> dict[str, str]:
+    """Write the instants of variables for JSON."""
+    return {name: at.isoformat() for name, at in said_at.items()}
+
+
+def _facts(row: Mapping[Any, Any]) -> LeadFacts:
+    stored = {name: row[name] for name in LeadFacts.__dataclass_fields__}
+    variables = read_variables(stored["variables"], stored["variables_at"])
+    return LeadFacts(**{**stored, "variables": variables.texts, "variables_at": variables.said_at})
+
+
+_READ_FACTS = select(*_FACTS).where(
+    Lead.workspace == bindparam("workspace"), Lead.lead_id.in_(bindparam("lead_ids", expanding=True))
+)
+
+
+async def read_lead_facts(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> dict[str, LeadFacts]:
+    """Read what is known of these leads; those of whom nothing is are left out.
+
+    Wants their names locked (`store.locks.lock_leads`): then nobody changes it.
+    """
+    rows = await connection.execute(_READ_FACTS, {"workspace": workspace, "lead_ids": list(lead_ids)})
+    return {row["lead_id"]: _facts(row) for row in rows.mappings()}
+
+
+_LOCK_ROWS = (
+    select(Lead.lead_id)
+    .where(Lead.workspace == bindparam("workspace"), Lead.lead_id.in_(bindparam("lead_ids", expanding=True)))
+    .order_by(Lead.lead_id)
     .with_for_update()
 )
 
 
-async def lock_known_lead(connection: AsyncConnection, workspace: str, lead_id: str) -> domain.lead.Lead | None:
-    """Lock a lead by its own id; None when it is not known."""
-    locked = await connection.execute(_LOCK_KNOWN_LEAD, {"workspace": workspace, "lead_id": lead_id})
-    row = locked.mappings().one_or_none()
-    return domain.lead.Lead.model_construct(**row) if row else None
-
-
-async def hold_lead(
-    connection: AsyncConnection, workspace: str, lead_id: str, until: datetime | None
-) -> datetime | None:
-    """Send nothing to a lead before an instant, or a later one that was said before; None ends that. Returns which."""
-    statement = update(Lead).where(Lead.workspace == workspace, Lead.lead_id == lead_id)
-    later = func.greatest(Lead.quiet_until, until) if until is not None else None
-    return (await connection.execute(statement.values(quiet_until=later).returning(Lead.quiet_until))).scalar_one()
+async def lock_lead_rows(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> None:
+    """Lock the rows of leads, after their names and their recipients."""
+    await connection.execute(_LOCK_ROWS, {"workspace": workspace, "lead_ids": list(lead_ids)})
 
 
 _INSERT = insert(Lead)
+_DERIVED = ("quiet_until", "quiet_at")
+_SAVED = (*(name for name in LeadFacts.__dataclass_fields__ if name != "lead_id"), *_DERIVED)
 _SAVE_LEADS = _INSERT.on_conflict_do_update(
     index_elements=[Lead.workspace, Lead.lead_id],
-    set_={name: _INSERT.excluded[name] for name in ("email", "name", "timezone", "variables")}
-    | {"changed_at": func.now()},
+    set_={name: _INSERT.excluded[name] for name in _SAVED} | {"changed_at": func.now()},
 )
 
 
-async def save_leads(connection: AsyncConnection, workspace: str, leads: Sequence[domain.lead.Lead]) -> None:
-    """Store what the app says of these leads now; the newest word wins."""
+async def save_leads(connection: AsyncConnection, workspace: str, leads: Sequence[LeadFacts]) -> None:
+    """Store what is known of these leads now. Wants their names locked."""
     if not leads:
         return
-    rows = [{"workspace": workspace, **lead.model_dump()} for lead in sorted(leads, key=lambda lead: lead.lead_id)]
+    rows = [
+        {
+            "workspace": workspace,
+            **asdict(facts),
+            **{name: getattr(facts, name) for name in _DERIVED},
+            "variables_at": written_instants(facts.variables_at),
+        }
+        for facts in sorted(leads, key=lambda facts: facts.lead_id)
+    ]
     await connection.execute(_SAVE_LEADS, rows)
+
+
+_KEEP_ADDRESS = insert(LeadAddress).on_conflict_do_nothing()
+
+
+async def keep_addresses(
+    connection: AsyncConnection, workspace: str, lead_id: str, said: Sequence[tuple[datetime, str]]
+) -> None:
+    """Keep addresses that were said of a lead who has another one, each with the instant at which it was said."""
+    rows = [{"workspace": workspace, "lead_id": lead_id, "said_at": at, "address": address} for at, address in said]
+    await connection.execute(_KEEP_ADDRESS, rows)
+
+
+_READ_ADDRESSES = select(LeadAddress.said_at, LeadAddress.address).where(
+    LeadAddress.workspace == bindparam("workspace"), LeadAddress.lead_id == bindparam("lead_id")
+)
+
+
+async def read_addresses(connection: AsyncConnection, workspace: str, lead_id: str) -> list[tuple[datetime, str]]:
+    """Read the addresses that were kept of a lead, each with the instant at which it was said."""
+    rows = await connection.execute(_READ_ADDRESSES, {"workspace": workspace, "lead_id": lead_id})
+    return [(row.said_at, row.address) for row in rows]
+
+
+async def lock_person(connection: AsyncConnection, workspace: str, lead_id: str, *also: str) -> LeadFacts | None:
+    """Lock a lead, the recipient it has, and further recipients; returns what is known of it, None for nothing.
+
+    It comes before any other lock but that of an event.
+    """
+    await lock_leads(connection, workspace, [lead_id])
+    known = (await read_lead_facts(connection, workspace, [lead_id])).get(lead_id)
+    current = [recipient_of(known.email)] if known else []
+    await lock_recipients(connection, workspace, [*current, *also])
+    await lock_lead_rows(connection, workspace, [lead_id])
+    return known

@@ -1,4 +1,4 @@
-"""What limits on sending ask: when a lead was written to, and which instants of a sender are taken or kept."""
+"""What limits on sending ask: when a recipient was written to, and which instants of a sender are taken or kept."""
 
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.draft import DraftState
 from store.leads import LockedLead
 from store.locks import lock_sender
+from store.recipients import recipient_key
 from store.tables import Draft, Instance, SenderSlot
 
 _ON_ITS_WAY = (DraftState.SENT, DraftState.SENDING, DraftState.UNKNOWN)
@@ -25,12 +26,12 @@ class Slot(NamedTuple):
 
 
 async def last_sends(connection: AsyncConnection, locked: LockedLead, since: datetime, most: int) -> list[datetime]:
-    """List when a lead was, or may have been, written to after an instant; the newest first, at most so many."""
+    """List when a recipient was, or may have been, written to after an instant; the newest first, `most` of them."""
     at = func.coalesce(Draft.sent_at, Draft.claimed_at)
     statement = (
         select(at)
         .join(Instance, Instance.id == Draft.instance_id)
-        .where(Instance.workspace == locked.workspace, Instance.lead_id == locked.lead.lead_id)
+        .where(recipient_key(Draft.recipient) == locked.recipient, Instance.workspace == locked.workspace)
         .where(Draft.state.in_(_ON_ITS_WAY), at > since)
     )
     return list((await connection.execute(statement.order_by(at.desc()).limit(most))).scalars())

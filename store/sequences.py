@@ -14,6 +14,7 @@ from domain.lead import Lead
 from domain.sequence import Sequence
 from store import tables
 from store.chosen import Place
+from store.leads import LEAD_OF_INSTANCE, lead_of
 from store.tables import Draft, Instance, LedgerEntry, SequenceVersion
 
 # What a note is called that says that an instance was moved to another version.
@@ -114,6 +115,7 @@ class Upgradable(NamedTuple):
     step: int
     drafted: int  # the last step that has a draft; 0: none has
     enrolled_at: datetime
+    status: str
 
     @property
     def place(self) -> Place:
@@ -127,13 +129,9 @@ _UPGRADABLE: Select[Any] = select(
     Instance.version,
     Instance.step,
     Instance.enrolled_at,
-    Instance.variables.label("said"),
+    Instance.status,
     _DRAFTED.label("drafted"),
-    tables.Lead.lead_id,
-    tables.Lead.email,
-    tables.Lead.name,
-    tables.Lead.timezone,
-    tables.Lead.variables,
+    *LEAD_OF_INSTANCE,
 ).join(tables.Lead, (tables.Lead.workspace == Instance.workspace) & (tables.Lead.lead_id == Instance.lead_id))
 
 
@@ -156,7 +154,7 @@ async def read_upgradable(
     # the page first: else the leads of all that are meant may be read for each page
     found = page.order_by(Instance.enrolled_at, Instance.id).limit(limit).subquery()
     statement = _UPGRADABLE.join(found, found.c.id == Instance.id).order_by(Instance.enrolled_at, Instance.id)
-    return [_upgradable(row) for row in await connection.execute(statement)]
+    return [_upgradable(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def lock_upgradable(connection: AsyncConnection, movement: Movement, instance_ids: Many[str]) -> list[Upgradable]:
@@ -169,7 +167,8 @@ async def lock_upgradable(connection: AsyncConnection, movement: Movement, insta
     locking = select(lead.lead_id).where(lead.workspace == movement.workspace, lead.lead_id.in_(mine))
     await connection.execute(locking.with_for_update())
     statement = _UPGRADABLE.where(Instance.id.in_(instance_ids), _is_meant(movement))
-    return [_upgradable(row) for row in await connection.execute(statement.order_by(Instance.enrolled_at, Instance.id))]
+    found = await connection.execute(statement.order_by(Instance.enrolled_at, Instance.id))
+    return [_upgradable(row) for row in found.mappings()]
 
 
 def _is_meant(movement: Movement) -> ColumnElement[bool]:
@@ -180,15 +179,8 @@ def _is_meant(movement: Movement) -> ColumnElement[bool]:
 
 
 def _upgradable(row: Any) -> Upgradable:
-    # what is stored was checked when it came in
-    lead = Lead.model_construct(
-        lead_id=row.lead_id,
-        email=row.email,
-        name=row.name,
-        timezone=row.timezone,
-        variables={**row.variables, **(row.said or {})},
-    )
-    return Upgradable(row.id, lead, row.version, row.step, row.drafted, row.enrolled_at)
+    of_instance = (row[name] for name in ("version", "step", "drafted", "enrolled_at", "status"))
+    return Upgradable(row["id"], lead_of(row), *of_instance)
 
 
 async def move(connection: AsyncConnection, moved: Many[Upgradable], to: Sequence, *, by: str, note: str = "") -> None:

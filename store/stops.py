@@ -1,72 +1,140 @@
 """Stops: recorded for good, found by whoever enrols, and what they end."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import ARRAY, Text, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.instance import FINAL
 from domain.sequence import StopKind
 from store.instances import DEFINITION
-from store.tables import Instance, Stop
+from store.recipients import recipient_key
+from store.tables import Instance, Lead, Stop
 
 
-class RecordedStop(NamedTuple):
-    """A stop of a lead, when the app says it happened, and when we knew (None: it is being recorded)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedStop:
+    """A stop of a lead, when the app says it happened, and when we knew (None: it is being recorded).
 
+    `named` is the address that the app names with it, `recipients` all those that it reaches; both as recipients are
+    compared.
+    """
+
+    event_id: str
     lead_id: str
     kind: StopKind
     occurred_at: datetime
+    named: str | None = None
+    recipients: tuple[str, ...] = ()
     recorded_at: datetime | None = None
+
+    def reaching(self, recipients: Sequence[str]) -> "RecordedStop":
+        """Return the stop with other recipients."""
+        return replace(self, recipients=tuple(recipients))
 
 
 class Running(NamedTuple):
     """An instance that has not ended."""
 
     instance_id: str
+    lead_id: str
+    sequence: str
+    step: int
     definition: str  # the JSON of its sequence version
     status: str
     reason: str
+    said_at: datetime  # the instant of the word that enrolled it
 
 
 _RECORD = insert(Stop)
 
 
-async def record_stop(connection: AsyncConnection, workspace: str, event_id: str, stop: RecordedStop) -> None:
+async def record_stop(connection: AsyncConnection, workspace: str, stop: RecordedStop) -> None:
     """Record a stop, whether or not there is such a lead."""
-    lead_id, kind, occurred_at, _ = stop
-    identity = {"workspace": workspace, "event_id": event_id}
-    await connection.execute(_RECORD, identity | {"lead_id": lead_id, "kind": kind, "occurred_at": occurred_at})
+    said = {"event_id": stop.event_id, "lead_id": stop.lead_id, "kind": stop.kind, "occurred_at": stop.occurred_at}
+    reach = {"named": stop.named, "recipients": list(stop.recipients)}
+    await connection.execute(_RECORD, {"workspace": workspace} | said | reach)
 
 
-_FIND_STOPS = (
-    select(Stop.lead_id, Stop.kind, Stop.occurred_at, Stop.at)
-    .where(Stop.workspace == bindparam("workspace"), Stop.lead_id.in_(bindparam("lead_ids", expanding=True)))
-    .order_by(Stop.occurred_at)
+_REACH = (
+    update(Stop)
+    .where(Stop.workspace == bindparam("of_workspace"), Stop.event_id == bindparam("of_event"))
+    .values(recipients=bindparam("reached", type_=ARRAY(Text)))
 )
 
 
-async def find_stops(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> list[RecordedStop]:
-    """Find the stops of these leads, oldest first."""
-    found = await connection.execute(_FIND_STOPS, {"workspace": workspace, "lead_ids": lead_ids})
-    return [RecordedStop(row.lead_id, StopKind(row.kind), row.occurred_at, row.at) for row in found]
+async def let_reach(connection: AsyncConnection, workspace: str, stop: RecordedStop) -> None:
+    """Let a stop reach its recipients: since it was recorded, it became known which addresses its lead had."""
+    values = {"of_workspace": workspace, "of_event": stop.event_id, "reached": list(stop.recipients)}
+    await connection.execute(_REACH, values)
+
+
+_FIND_STOPS = (
+    select(Stop.event_id, Stop.lead_id, Stop.kind, Stop.occurred_at, Stop.named, Stop.recipients, Stop.at)
+    .where(
+        Stop.workspace == bindparam("workspace"),
+        or_(
+            Stop.lead_id.in_(bindparam("lead_ids", expanding=True)),
+            Stop.recipients.overlap(bindparam("recipients", type_=ARRAY(Text))),
+        ),
+    )
+    .order_by(Stop.occurred_at, Stop.event_id)
+)
+
+
+async def find_stops(
+    connection: AsyncConnection, workspace: str, lead_ids: Sequence[str], recipients: Sequence[str]
+) -> list[RecordedStop]:
+    """Find the stops of these leads, and those that reach one of these addresses; oldest first."""
+    values = {"workspace": workspace, "lead_ids": lead_ids, "recipients": [one for one in recipients if one]}
+    return [
+        RecordedStop(
+            event_id=row.event_id,
+            lead_id=row.lead_id,
+            kind=StopKind(row.kind),
+            occurred_at=row.occurred_at,
+            named=row.named,
+            recipients=tuple(row.recipients),
+            recorded_at=row.at,
+        )
+        for row in await connection.execute(_FIND_STOPS, values)
+    ]
 
 
 _FIND_RUNNING = (
-    select(Instance.id, DEFINITION.scalar_subquery(), Instance.status, Instance.reason)
+    select(
+        Instance.id,
+        Instance.lead_id,
+        Instance.sequence,
+        Instance.step,
+        DEFINITION.scalar_subquery(),
+        Instance.status,
+        Instance.reason,
+        Instance.said_at,
+    )
+    .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
     .where(
-        Instance.workspace == bindparam("workspace"),
-        Instance.lead_id == bindparam("lead_id"),
+        Lead.workspace == bindparam("workspace"),
+        or_(
+            Lead.lead_id == bindparam("lead_id"),
+            recipient_key(Lead.email).in_(bindparam("recipients", expanding=True)),
+        ),
         Instance.status.not_in(FINAL),
     )
     .order_by(Instance.id)
 )
 
 
-async def find_running(connection: AsyncConnection, workspace: str, lead_id: str) -> list[Running]:
-    """Find the instances of a lead that have not ended. Wants the lead's row lock held."""
-    rows = await connection.execute(_FIND_RUNNING, {"workspace": workspace, "lead_id": lead_id})
-    return [Running(*row) for row in rows]
+async def find_running(
+    connection: AsyncConnection, workspace: str, lead_id: str, recipients: Sequence[str] = ()
+) -> list[Running]:
+    """Find the instances of a lead, and of leads with one of these addresses, that have not ended.
+
+    Wants the lead's name and the recipients locked.
+    """
+    values = {"workspace": workspace, "lead_id": lead_id, "recipients": [one for one in recipients if one]}
+    return [Running(*row) for row in await connection.execute(_FIND_RUNNING, values)]

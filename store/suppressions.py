@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Text, any_, exists, func, literal, null, s
 from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.locks import lock_domains, lock_recipients
 from store.tables import Suppression
 
 _NOT_LIFTED = Suppression.lifted_at.is_(None)
@@ -52,10 +53,14 @@ async def suppress(
 ) -> list[str]:
     """Send nothing to these addresses any more; one that is suppressed already keeps its first reason.
 
-    An entry that was lifted is in force again; but not for what was `known_at` an instant before that, because
-    whoever lifted it meant just that. Returns those that were not in force.
+    No claim for one of them is under way when this returns, and once it is committed none begins. An entry that was
+    lifted is in force again; but not for what was `known_at` an instant before that, because whoever lifted it meant
+    just that. Returns those that were not in force.
     """
-    given = func.unnest(_array(addresses)).column_valued("given")
+    given_addresses = {address.lower() for address in addresses if address}
+    await lock_recipients(connection, workspace, [one for one in given_addresses if not one.startswith("@")])
+    await lock_domains(connection, workspace, [one[1:] for one in given_addresses if one.startswith("@")])
+    given = func.unnest(_array(given_addresses)).column_valued("given")
     statement = insert(Suppression).from_select(
         ["workspace", "address", "who", "why"], select(*_texts(workspace), given, *_texts(by, why))
     )

@@ -5,7 +5,7 @@ the ledger, so a change that does not say them can't be made, not even by hand.
 """
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -23,7 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from domain.draft import Channel, DraftState
@@ -51,7 +51,13 @@ class Base(DeclarativeBase):
         bytes: LargeBinary,
         uuid.UUID: UUID(as_uuid=True),
         dict[str, Any]: JSONB,
+        list[str]: ARRAY(Text),
     }
+
+
+# Addresses are ASCII by the time they are stored, and are compared in lower case, whatever the server's locale is.
+_LEAD_RECIPIENT = 'lower(email COLLATE "C")'
+_DRAFT_RECIPIENT = 'lower(recipient COLLATE "C")'
 
 
 def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
@@ -60,7 +66,11 @@ def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
 
 
 class Lead(Base):
-    """The person followed up. Its row lock is the one lock that claims, stops and settlements of the lead share."""
+    """The person followed up, as the app knows them; each fact beside the instant of the word that set it.
+
+    Words that came before the first enrolment are kept here too: `email` is empty then, as it is of a lead that was
+    forgotten.
+    """
 
     __tablename__ = "leads"
 
@@ -70,8 +80,32 @@ class Lead(Base):
     name: Mapped[str]
     timezone: Mapped[str]
     variables: Mapped[dict[str, Any]]
-    quiet_until: Mapped[datetime | None]  # out of office: nothing is sent before
+    quiet_until: Mapped[datetime | None]  # out of office: nothing is sent before; what follows from the four below
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    email_at: Mapped[datetime | None]
+    name_at: Mapped[datetime | None]
+    timezone_at: Mapped[datetime | None]
+    quiet_at: Mapped[datetime | None]
+    back_day: Mapped[date | None]
+    back_day_at: Mapped[datetime | None]
+    away_at: Mapped[datetime | None]
+    back_at: Mapped[datetime | None]
+    variables_at: Mapped[dict[str, Any]] = mapped_column(server_default="{}")  # by variable
+
+    __table_args__ = (Index("ix_leads_recipient", "workspace", text(_LEAD_RECIPIENT)),)
+
+
+class LeadAddress(Base):
+    """An address that was said of a lead who has, or had, another one too; in lower case, as recipients are."""
+
+    __tablename__ = "lead_addresses"
+
+    workspace: Mapped[str] = mapped_column(primary_key=True)
+    lead_id: Mapped[str] = mapped_column(primary_key=True)
+    said_at: Mapped[datetime] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+
+    __table_args__ = (Index("ix_lead_addresses_address", "workspace", "address"),)
 
 
 class SequenceVersion(Base):
@@ -109,6 +143,8 @@ class Instance(Base):
     why: Mapped[str]
     enrolled_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]  # when Temporal confirmed the workflow; until then enrolling again starts it
+    said_at: Mapped[datetime] = mapped_column(server_default=func.now())  # the instant of the word that enrolled it
+    variables_at: Mapped[dict[str, Any] | None]  # by variable
 
     __table_args__ = (
         ForeignKeyConstraint(["workspace", "lead_id"], ["leads.workspace", "leads.lead_id"]),
@@ -175,6 +211,8 @@ class Draft(Base):
         # I5: never two of one thread in flight or unknown
         Index("uq_drafts_in_flight", "thread_id", unique=True, postgresql_where="state IN ('sending', 'unknown')"),
         Index("ix_drafts_thread_sent", "thread_id", "sent_at", postgresql_where="state = 'sent'"),
+        # of all states: the planner would not use what it knows of the values of an index of some
+        Index("ix_drafts_recipient", text(_DRAFT_RECIPIENT)),
         Index("ix_drafts_message_hash", text("split_part(message_id, '@', 1)")),
     )
 
@@ -217,6 +255,8 @@ class Suppression(Base):
     lifted_at: Mapped[datetime | None]
     lifted_by: Mapped[str | None]
     lifted_why: Mapped[str | None]
+
+    __table_args__ = (Index("ix_suppressions_who", "workspace", "who"),)
 
 
 class SenderSlot(Base):
@@ -276,9 +316,14 @@ class Event(Base):
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     told_at: Mapped[datetime | None]  # when its workflows had been started or signalled; until then it is told again
 
+    __table_args__ = (Index("ix_events_lead", "workspace", text("(answer ->> 'lead_id')")),)
+
 
 class Stop(Base):
-    """A fact that ends follow-ups of a lead. It may come before its lead, so it refers to none."""
+    """A fact that ends follow-ups of a person. It may come before its lead, so it refers to none.
+
+    `recipients` are the addresses it reaches: what the lead had when it happened, and what it names itself.
+    """
 
     __tablename__ = "stops"
 
@@ -288,8 +333,14 @@ class Stop(Base):
     kind: Mapped[str]
     occurred_at: Mapped[datetime]  # by the app's clock
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    named: Mapped[str | None]  # the address that the event itself names
+    recipients: Mapped[list[str]] = mapped_column(server_default="{}")
 
-    __table_args__ = (_one_of("kind", StopKind), Index("ix_stops_lead", "workspace", "lead_id", "occurred_at"))
+    __table_args__ = (
+        _one_of("kind", StopKind),
+        Index("ix_stops_lead", "workspace", "lead_id", "occurred_at"),
+        Index("ix_stops_recipients", "recipients", postgresql_using="gin"),
+    )
 
 
 class LedgerEntry(Base):

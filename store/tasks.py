@@ -17,7 +17,7 @@ _OPEN: Any = literal_column(f"'{TaskState.OPEN}'")
 PAGE = 100
 _PAGE: Any = literal_column(str(PAGE))
 # What a stop takes away the cause of: nothing is to be approved or done any more.
-_WAITING = (TaskKind.APPROVE_DRAFT, TaskKind.MANUAL_STEP)
+_WAITING = (TaskKind.APPROVE_DRAFT, TaskKind.MANUAL_STEP, TaskKind.SHARED_RECIPIENT)
 
 
 async def open_task(
@@ -40,10 +40,25 @@ async def open_task(
     )
 
 
-async def close_tasks(connection: AsyncConnection, instance_id: str, step: int, *, by: str, why: str) -> None:
-    """Close what was open for a step: its cause is gone."""
+async def close_tasks(
+    connection: AsyncConnection, instance_id: str, step: int, *, by: str, why: str, kind: TaskKind | None = None
+) -> None:
+    """Close what was open for a step, or what of one kind was: its cause is gone."""
     statement = update(Task).where(Task.instance_id == instance_id, Task.step == step, Task.state == TaskState.OPEN)
+    if kind is not None:
+        statement = statement.where(Task.kind == kind)
     await connection.execute(statement.values(state=TaskState.CLOSED, who=by, why=why))
+
+
+_DECIDED = select(Task.state).where(
+    Task.instance_id == bindparam("of_instance"), Task.step == bindparam("of_step"), Task.kind == bindparam("of_kind")
+)
+
+
+async def was_decided(connection: AsyncConnection, instance_id: str, step: int, kind: TaskKind) -> bool:
+    """Say whether a person was asked this of a step, and has answered."""
+    values = {"of_instance": instance_id, "of_step": step, "of_kind": kind}
+    return (await connection.execute(_DECIDED, values)).scalar() == TaskState.CLOSED
 
 
 _CLOSE_WAITING = (

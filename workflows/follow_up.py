@@ -1,12 +1,13 @@
 """The follow-up: wait until a step is due, deliver it, take in the answer, go on. All of it happens in one loop."""
 
 import asyncio
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from domain.command import Approve, Command, Done, Pause, Reject, Resume, Stop, settlement
+    from domain.command import Approve, Command, Done, Look, Pause, Reject, Resume, Stop, settlement
     from domain.instance import WORKFLOW_TYPE, Reason
     from domain.schedule import back_off
     from domain.step import DecisionRefused, Ending, FollowUp, Ready, Settled, Unrecorded
@@ -16,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.progress import Progress
     from workflows.search_attributes import REASON, STATUS
 
+Obeyed = Pause | Resume | Stop | Approve | Reject | Done
 # An activity that fails so often in a row fails by its own fault; a person should look.
 _FAILURES_BEFORE_PAUSE = 5
 
@@ -126,26 +128,22 @@ class FollowUpWorkflow(Inbox):
             before = self._at.step
             self._apply(await self._asking.settle(None))
 
+    def _look_again(self, asked: Asked) -> None:
+        """What holds the step may have changed: the claim judges it again. Nothing else is changed by a look."""
+        if self._at.held_by_circumstances:
+            self._apply(Ready())
+        self.answer(asked, f"step {self._at.step} of {self._at.follow_up.steps}: {self._at.status}")
+
     async def _obey(self, asked: Asked) -> None:
+        if isinstance(asked.command, Look):
+            self._look_again(asked)
+            return
         if isinstance(asked.command, Resume | Reject | Done) and self.is_ahead(asked.command):
             await self._catch_up(asked.command.step or 0)
         if (objection := self.objection(asked.command)) is not None:
             self.answer(asked, objection, refused=not self._at.is_so(asked.command))
             return
-        match asked.command:
-            case Pause(reason=Reason.SEND_OUTCOME_UNKNOWN, by=by):
-                # the draft knows better: a run that was reset hears again what has been settled long ago
-                result = await self._asking.settle(None, by=by)
-            case Pause(reason=reason, by=by):
-                result = await self._asking.pause(reason, by=by)
-                self._looked = False  # another run may be sending
-            case said:
-                result = await self._asking.settle(
-                    **settlement(said),
-                    not_sent_from=asked.not_sent_from,
-                    paused_for=self._at.reason if self._at.paused else None,
-                    generation=self._at.generation,
-                )
+        result = await self._ask_for(asked.command, asked.not_sent_from)
         self._apply(result)
         if isinstance(result, Ready):
             self._at.due_at = self._at.until  # a person has looked: it expires anew from here
@@ -155,6 +153,24 @@ class FollowUpWorkflow(Inbox):
             self.answer(asked, result.sentence, refused=True)
         else:
             self.answer(asked, f"step {self._at.step} of {self._at.follow_up.steps}: {self._at.status}")
+
+    async def _ask_for(self, command: Obeyed, not_sent_from: datetime) -> Settled:
+        """Ask the store to make a command true."""
+        match command:
+            case Pause(reason=Reason.SEND_OUTCOME_UNKNOWN, by=by):
+                # the draft knows better: a run that was reset hears again what has been settled long ago
+                return await self._asking.settle(None, by=by)
+            case Pause(reason=reason, by=by):
+                paused = await self._asking.pause(reason, by=by)
+                self._looked = False  # another run may be sending
+                return paused
+            case said:
+                return await self._asking.settle(
+                    **settlement(said),
+                    not_sent_from=not_sent_from,
+                    paused_for=self._at.reason if self._at.paused else None,
+                    generation=self._at.generation,
+                )
 
     def _apply(self, result: Settled) -> None:
         before = self._at.status, self._at.reason

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain import command
-    from domain.command import Approve, Command, Done, Pause, Reject, Resume, Stop, read_command
+    from domain.command import Approve, Command, Done, Look, Pause, Reject, Resume, Stop, read_command
     from workflows.progress import Progress
 
 # Earlier than any: what is said of no uncertain send releases none.
@@ -112,6 +112,10 @@ class Inbox:
     @workflow.signal(name=command.STOP, description=command.STOP_HELP)
     def stop(self, *arguments: Any) -> None:
         self._take(Stop, arguments)
+
+    @workflow.signal(name=command.LOOK, description=command.LOOK_HELP)
+    def look(self, *arguments: Any) -> None:
+        self._take(Look, arguments)
 
     @workflow.signal(name=command.APPROVE, description=command.APPROVE_HELP)
     def approve(self, *arguments: Any) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from domain.command import Approve, Command, Decision, Done, Pause, Reject, Resume, too_early
 from domain.draft import DraftState
-from domain.instance import FINAL, InstanceStatus, Reason
+from domain.instance import CIRCUMSTANCES, FINAL, InstanceStatus, Reason
 from domain.step import Awaiting, DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
 
 # The store's clock may be behind: what it says is so is not asked again and again until it has caught up.
@@ -46,6 +46,11 @@ class Progress:
     def awaiting(self) -> bool:
         """A person has to approve the draft, or to do the step."""
         return self.status is InstanceStatus.AWAITING_APPROVAL
+
+    @property
+    def held_by_circumstances(self) -> bool:
+        """Something holds the step that may change before it is over; a back-off and another's send do not."""
+        return self.status is InstanceStatus.HELD and self.reason in CIRCUMSTANCES
 
     def apply(self, result: Settled, now: datetime) -> None:
         """Take in what a step was answered."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from domain.sequence import Sequence
+from intake.starting import Starter
 from operating.finding import NotFoundError
 from operating.options import AsJson, By, Note
 from operating.progress import progress_bar
@@ -109,6 +110,9 @@ async def _move(at: Reached, looked: _Looked, done: Outlook, by: str, note: str)
         bar = progress.add_task("moving", total=looked.moves + looked.stays.total())
         if looked.last is not None:
             await upgrade.move(looked.last, done, lambda moved: progress.advance(bar, moved))
+    if upgrade.held:  # a window may have opened
+        starter = Starter(at.engine, await at.connect(), workspace=at.workspace, task_queue=at.task_queue)
+        await starter.look(upgrade.held, by)
 
 
 def _is_confirmed(looked: _Looked, *, yes: bool) -> bool:

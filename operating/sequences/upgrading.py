@@ -8,6 +8,8 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.drafting import parse_sequence
+from domain.instance import InstanceStatus
+from domain.recipient import recipient_of
 from domain.sequence import Sequence
 from mail.template import TemplateError, render_step
 from store.chosen import END, START, Place
@@ -32,7 +34,7 @@ _MOST_SENTENCES = 50
 def objection(old: Sequence, new: Sequence, one: Upgradable, stops: Iterable[RecordedStop]) -> str | None:
     """Say why a follow-up can't go on with another version of its sequence; None when it can.
 
-    `stops` are those of its lead. What is behind it, or written already, must be the same in both; what is left must
+    `stops` are those of its person. What is behind it, or written already, must be the same in both; what is left must
     render; and nothing may have happened that would have ended it under the new version.
     """
     fixed = max(one.step - 1, one.drafted)
@@ -51,6 +53,11 @@ def objection(old: Sequence, new: Sequence, one: Upgradable, stops: Iterable[Rec
     except TemplateError as error:
         return str(error)
     return None
+
+
+def _of_person(stops: Iterable[RecordedStop], one: Upgradable) -> list[RecordedStop]:
+    recipient = recipient_of(one.lead.email)
+    return [stop for stop in stops if stop.lead_id == one.lead.lead_id or recipient in stop.recipients]
 
 
 class Judged(NamedTuple):
@@ -89,6 +96,7 @@ class Upgrade:
         self._by = by
         self._note = note
         self.versions: dict[str, Sequence] = {}  # those that were met
+        self.held: list[str] = []  # moved, and held by what the new version may judge otherwise
         self.last: Place | None = None  # of those that were looked at; whoever was enrolled later is not meant
 
     async def look(self, advance: Callable[[int], object]) -> dict[str, Outlook]:
@@ -116,6 +124,8 @@ class Upgrade:
             if able := [one.one for one in judged if one.objection is None]:
                 for one in await self._move(able):
                     done.add(one)
+                    if one.objection is None and one.one.status == InstanceStatus.HELD:
+                        self.held.append(one.one.instance_id)
             advance(len(page))
 
     async def _pages(self, last: Place) -> AsyncIterator[list[Upgradable]]:
@@ -129,11 +139,11 @@ class Upgrade:
             after = page[-1].place
 
     async def _judge(self, connection: AsyncConnection, page: list[Upgradable]) -> list[Judged]:
-        stops: dict[str, list[RecordedStop]] = {}
-        for stop in await find_stops(connection, self._movement.workspace, [one.lead.lead_id for one in page]):
-            stops.setdefault(stop.lead_id, []).append(stop)
+        lead_ids = [one.lead.lead_id for one in page]
+        recipients = [recipient_of(one.lead.email) for one in page]
+        stops = await find_stops(connection, self._movement.workspace, lead_ids, recipients)
         return [
-            Judged(one, objection(await self._version(connection, one), self._to, one, stops.get(one.lead.lead_id, [])))
+            Judged(one, objection(await self._version(connection, one), self._to, one, _of_person(stops, one)))
             for one in page
         ]
 

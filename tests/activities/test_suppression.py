@@ -11,6 +11,7 @@ from activities.linking import Links
 from activities.steps import StepActivities
 from activities.terms import Terms
 from domain.instance import Reason
+from domain.lead_facts import LeadFacts
 from domain.step import DeliverStep, StepDone, StepResult, Stopped
 from intake.lead_fields import make_lead
 from mail.address import suppression_entry
@@ -114,6 +115,6 @@ async def test_an_address_that_the_lead_moves_to_is_looked_at_too(engine: AsyncE
     instance = await enroll_one(engine)
     async with engine.begin() as connection:
         await put_draft(connection, instance)
-        await save_leads(connection, WORKSPACE, [make_lead(_IDN)])
+        await save_leads(connection, WORKSPACE, [LeadFacts(**make_lead(_IDN).model_dump())])
     await _list(engine, _IDN["email"])
     assert await _deliver(engine, instance, ScriptedProvider()) == Stopped(reason=Reason.SUPPRESSED)

@@ -16,7 +16,9 @@ _FREE = Circumstances(
     now=_NOW,
     status=InstanceStatus.ACTIVE,
     reason=Reason.NONE,
+    stopped_by=None,
     suppressed=False,
+    recipient_in_use=False,
     expires_at=_NOW + _HOUR,
     permitted_from=_NOW,
     busy_since=None,
@@ -29,7 +31,9 @@ _circumstances = st.builds(
     now=st.just(_NOW),
     status=st.sampled_from(InstanceStatus),
     reason=st.sampled_from(Reason),
+    stopped_by=st.none() | st.sampled_from([Reason.REPLIED, Reason.CLOSED]),
     suppressed=st.booleans(),
+    recipient_in_use=st.booleans(),
     expires_at=_instants,
     permitted_from=st.timedeltas(timedelta(0), 2 * _HOUR).map(lambda later: _NOW + later),
     busy_since=st.none() | _instants,
@@ -53,6 +57,16 @@ def test_an_end_forbids_it_for_the_reason_of_the_end(status: InstanceStatus) -> 
 def test_a_suppressed_address_stops_even_what_is_paused() -> None:
     paused = _FREE._replace(status=InstanceStatus.PAUSED, suppressed=True)
     assert forbidden(paused) == Stopped(reason=Reason.SUPPRESSED)
+
+
+def test_a_stop_of_the_recipient_stops_even_what_is_paused_or_suppressed() -> None:
+    paused = _FREE._replace(status=InstanceStatus.PAUSED, suppressed=True, stopped_by=Reason.REPLIED)
+    assert forbidden(paused) == Stopped(reason=Reason.REPLIED)
+
+
+def test_a_recipient_whom_another_follow_up_came_to_first_is_left_to_a_person() -> None:
+    used = _FREE._replace(recipient_in_use=True, permitted_from=_NOW + _HOUR)
+    assert forbidden(used) == Paused(reason=Reason.RECIPIENT_IN_USE)
 
 
 def test_a_pause_forbids_it_for_the_reason_of_the_pause() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.command import Approve, Command, Decision, Done, Pause, Reject, Resume, Stop, read_command
+from domain.command import Approve, Command, Decision, Done, Look, Pause, Reject, Resume, Stop, read_command
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.step import Awaiting, DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
@@ -51,7 +51,7 @@ def _as_the_store_answers(result: Settled, at: Progress) -> Settled:
 
 
 def _happen(at: Progress, what: Command | Settled, now: datetime) -> None:
-    if isinstance(what, Pause | Resume | Stop | Approve | Reject | Done):
+    if isinstance(what, Pause | Resume | Stop | Look | Approve | Reject | Done):
         at.objection(what, now)
         at.is_so(what)
     elif not at.over:

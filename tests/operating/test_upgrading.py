@@ -40,7 +40,7 @@ OLD = _sequence("one", "two", "three")
 
 
 def _at(step: int, drafted: int, **lead: str) -> Upgradable:
-    return Upgradable("w:no-reply:lead-1", a_lead(**lead), OLD.version, step, drafted, NOW)
+    return Upgradable("w:no-reply:lead-1", a_lead(**lead), OLD.version, step, drafted, NOW, "active")
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,15 @@ def test_a_message_that_is_written_needs_no_data_of_its_lead_any_more() -> None:
     assert "'name' is undefined" in str(objection(old, new, nameless._replace(drafted=0), []))
 
 
+def _replied(lead_id: str, at: datetime) -> RecordedStop:
+    return RecordedStop(event_id="event-1", lead_id=lead_id, kind=StopKind.REPLIED, occurred_at=at, recorded_at=at)
+
+
 def test_who_would_have_been_stopped_under_the_new_version_stays() -> None:
     tolerant = _sequence("one", "two", "three", stop_on=["booked"])
-    replied = RecordedStop("lead-1", StopKind.REPLIED, NOW + DAY, NOW + DAY)
+    replied = _replied("lead-1", NOW + DAY)
     assert "its lead replied since" in str(objection(tolerant, OLD, _at(2, 1), [replied]))
-    before = RecordedStop("lead-1", StopKind.REPLIED, NOW - DAY, NOW - DAY)
+    before = _replied("lead-1", NOW - DAY)
     assert objection(tolerant, OLD, _at(2, 1), [before]) is None
     assert objection(OLD, tolerant, _at(2, 1), [replied]) is None
 
@@ -197,7 +201,7 @@ async def test_a_stop_that_the_old_version_let_pass_is_found_in_the_store(engine
     [first, second] = await _enroll(engine, 2, tolerant)
     later = datetime.now(UTC) + DAY
     async with engine.begin() as connection:
-        await record_stop(connection, WORKSPACE, "event-1", RecordedStop("lead-0", StopKind.REPLIED, later))
+        await record_stop(connection, WORKSPACE, _replied("lead-0", later))
         await connection.execute(text("UPDATE instances SET status = 'completed' WHERE id = :id"), {"id": second})
     [outlook] = (await _upgrade(engine, _sequence("one", "two")).look(lambda _: None)).values()
     assert (outlook.moves.total(), list(outlook.examples.values())) == (0, [first]), "and who has ended is not meant"

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.instance import InstanceKey, instance_id
 from domain.lead import Lead
+from domain.lead_facts import LeadFacts
 from domain.sequence import Sequence
 from store.instances import Enrolment, enroll
 from store.leads import save_leads
@@ -23,7 +24,7 @@ async def enroll_leads(connection: AsyncConnection, leads: Many[Lead], sequence:
     ids = [instance_id(InstanceKey(WORKSPACE, wanted.name, lead.lead_id)) for lead in leads]
     rows = [Enrolment(one, lead.lead_id, len(wanted.steps), 0.0, one) for one, lead in zip(ids, leads, strict=True)]
     await save_sequence(connection, WORKSPACE, wanted)
-    await save_leads(connection, WORKSPACE, leads)
+    await save_leads(connection, WORKSPACE, [LeadFacts(**lead.model_dump()) for lead in leads])
     await enroll(connection, WORKSPACE, wanted, rows, "starter")
     return ids
 

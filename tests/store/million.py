@@ -13,11 +13,16 @@ _ROWS = [
     """INSERT INTO leads (workspace, lead_id, email, name, timezone, variables)
        SELECT 'w', to_char(n, 'FM00000'), n || '@example.test', '', 'UTC', '{}' FROM generate_series(0, 99999) n""",
     """INSERT INTO suppressions (workspace, address, who, why)
-       SELECT 'w', to_char(n, 'FM00000') || '@gone.test', 'test', 'gone' FROM generate_series(1, 50000) n""",
+       SELECT 'w', to_char(n, 'FM00000') || '@gone.test', 'event:event-' || to_char(n, 'FM00000'), 'gone'
+       FROM generate_series(1, 50000) n""",
     """INSERT INTO events (workspace, id, type, answer)
-       SELECT 'w', 'event-' || to_char(n, 'FM00000'), 'lead.replied', '{}' FROM generate_series(0, 99999) n""",
-    """INSERT INTO stops (workspace, event_id, lead_id, kind, occurred_at)
-       SELECT 'w', 'event-' || to_char(n, 'FM00000'), to_char(n, 'FM00000'), 'replied', now()
+       SELECT 'w', 'event-' || to_char(n, 'FM00000'), 'lead.replied',
+              jsonb_build_object('lead_id', to_char(n, 'FM00000')) FROM generate_series(0, 99999) n""",
+    """INSERT INTO lead_addresses (workspace, lead_id, said_at, address)
+       SELECT 'w', to_char(n, 'FM00000'), now(), n || '@old.test' FROM generate_series(0, 49999) n""",
+    """INSERT INTO stops (workspace, event_id, lead_id, kind, occurred_at, recipients)
+       SELECT 'w', 'event-' || to_char(n, 'FM00000'), to_char(n, 'FM00000'), 'replied', now(),
+              ARRAY[n || '@example.test']
        FROM generate_series(0, 99999) n""",
     """INSERT INTO sequence_versions (workspace, name, version, definition)
        SELECT 'w', 's', to_char(n, 'FM000'), '{}' FROM generate_series(0, 999) n""",
@@ -28,9 +33,10 @@ _ROWS = [
        FROM (SELECT n, 'w:s:' || to_char(n, 'FM0000000') AS id FROM generate_series(1, :rows) n OFFSET 0) rows""",
     """INSERT INTO drafts (id, instance_id, step, thread_id, state, message_id, sender, recipient, subject, content,
               fingerprint, claim_token, claim_run, claimed_at, overdue_at, sent_at, who, why)
-       SELECT id || '/1/email', id, 1, id, state, id, 's', 'r', 's', '', 'f', token, 'run', now(), now(),
+       SELECT id || '/1/email', id, 1, id, state, id, 's', recipient, 's', '', 'f', token, 'run', now(), now(),
               CASE state WHEN 'sent' THEN now() END, 't', 'x'
        FROM (SELECT 'w:s:' || to_char(n, 'FM0000000') AS id, lpad(n::text, 32, '0')::uuid AS token,
+                    n % 100000 || '@example.test' AS recipient,
                     CASE WHEN n % 10 = 0 THEN 'unknown' ELSE 'sent' END AS state
              FROM generate_series(1, :rows) n OFFSET 0) rows""",
     """INSERT INTO tasks (instance_id, step, kind, state, who, why)
@@ -59,6 +65,7 @@ _TABLES = (
     "events",
     "stops",
     "sequence_versions",
+    "lead_addresses",
     "leads",
 )
 # what no constraint needs may be built afterwards and at once, for a fraction of what it costs row by row

@@ -27,9 +27,10 @@ CALLS: dict[str, Callable[[AsyncConnection], Awaitable[object]]] = {
     "counting.count_expected": lambda connection: counting.count_expected(connection, "w"),
     "counting.count_steps_of": lambda connection: counting.count_steps_of(connection, _IDS),
     "counting.find_unaccounted": lambda connection: counting.find_unaccounted(connection, _IDS),
-    "forgetting.read_person": lambda connection: forgetting.read_person(connection, "w", "00001"),
-    "forgetting.find_unended": lambda connection: forgetting.find_unended(connection, "w", "00001"),
-    "forgetting.list_addresses": lambda connection: forgetting.list_addresses(connection, "w", "00001"),
+    "forgetting.find_lead_ids": lambda connection: forgetting.find_lead_ids(connection, "w", "00001"),
+    "forgetting.read_person": lambda connection: forgetting.read_person(connection, "w", ["00001"]),
+    "forgetting.find_unended": lambda connection: forgetting.find_unended(connection, "w", ["00001"]),
+    "forgetting.list_addresses": lambda connection: forgetting.list_addresses(connection, "w", ["00001"]),
     "forgetting.suppress_forgotten": lambda connection: forgetting.suppress_forgotten(
         connection, "w", ["00001@gone.test"], "test"
     ),

@@ -18,6 +18,7 @@ import store
 from domain.draft import DraftState
 from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus, Reason
+from domain.lead_facts import NO_VARIABLES, LeadFacts
 from domain.sequence import StopKind
 from domain.task import TaskKind
 from store import (
@@ -53,6 +54,7 @@ DRAFT = f"{ONE}/1/email"
 CLAIM = drafts.Claim(TOKEN, "run", "test", timedelta(1), timedelta(1))
 PLACE = chosen.Place(NOW, ONE)
 SEEN = evidence.Seen(EvidenceKind.REPLY, "test", NOW)
+STOP = stops.RecordedStop(event_id="new", lead_id="00001", kind=StopKind.CLOSED, occurred_at=NOW)
 SLOT = limits.Slot("w", "s", DRAFT, ONE)
 MOVEMENT = sequences.Movement("w", "s", "000")
 Call = Callable[[AsyncConnection], Awaitable[object]]
@@ -69,7 +71,7 @@ def _stored(state: DraftState, token: uuid.UUID | None) -> drafts.StoredDraft:
 async def _enroll(connection: AsyncConnection) -> None:
     sequence = a_sequence()
     await sequences.save_sequence(connection, "w", sequence)
-    await leads.save_leads(connection, "w", [a_lead("00001"), a_lead("new")])
+    await leads.save_leads(connection, "w", [LeadFacts(**a_lead(lead).model_dump()) for lead in ("00001", "new")])
     wanted = [instances.Enrolment(f"w:s:{lead}", lead, 3, 0.0, f"w:s:{lead}") for lead in ("00001", "new")]
     await instances.enroll(connection, "w", sequence, wanted, "test")
 
@@ -104,7 +106,9 @@ CALLS: dict[str, Call] = {
     "drafts.stop_pending": lambda connection: drafts.stop_pending(connection, ONE, "test", "test"),
     "facts.first_sent": lambda connection: facts.first_sent(connection, f"{ONE[:-1]}1"),
     "facts.find_thread": lambda connection: facts.find_thread(connection, "w", [ONE, "<none@example.test>"]),
-    "instances.find_others": lambda connection: instances.find_others(connection, "w", ["00001", "new"]),
+    "instances.find_others": lambda connection: instances.find_others(
+        connection, "w", ["00001", "new"], ["7@example.test", "new@example.test"]
+    ),
     "limits.last_sends": lambda connection: limits.last_sends(connection, _locked(), NOW, 5),
     "limits.lock_slots": lambda connection: limits.lock_slots(connection, SLOT),
     "limits.own_slot": lambda connection: limits.own_slot(connection, SLOT),
@@ -153,8 +157,14 @@ CALLS: dict[str, Call] = {
     "replies.find_answered": lambda connection: replies.find_answered(connection, "w", "00001"),
     "leads.lock_lead": lambda connection: leads.lock_lead(connection, ONE),
     "leads.save_leads": _enroll,
-    "leads.lock_known_lead": lambda connection: leads.lock_known_lead(connection, "w", "00001"),
-    "leads.hold_lead": lambda connection: leads.hold_lead(connection, "w", "00001", NOW),
+    "leads.lock_person": lambda connection: leads.lock_person(connection, "w", "00001", "7@example.test"),
+    "leads.lock_lead_rows": lambda connection: leads.lock_lead_rows(connection, "w", ["00001", "new"]),
+    "leads.read_lead_facts": lambda connection: leads.read_lead_facts(connection, "w", ["00001", "new"]),
+    "leads.keep_addresses": lambda connection: leads.keep_addresses(connection, "w", "00001", [(NOW, "a@old.test")]),
+    "leads.read_addresses": lambda connection: leads.read_addresses(connection, "w", "00001"),
+    "instances.was_enrolled": lambda connection: instances.was_enrolled(connection, "w", "00001"),
+    "instances.say_earlier": lambda connection: instances.say_earlier(connection, ONE, NOW),
+    "instances.set_variables": lambda connection: instances.set_variables(connection, ONE, NO_VARIABLES),
     "suppressions.suppress": lambda connection: suppressions.suppress(connection, "w", _GONE, "test", "test"),
     "suppressions.suppress what was known before": lambda connection: suppressions.suppress(
         connection, "w", _GONE, "test", "test", known_at=NOW
@@ -175,12 +185,14 @@ CALLS: dict[str, Call] = {
     "events.save_event": lambda connection: events.save_event(connection, "w", "new", "lead.closed", {}),
     "events.mark_told": lambda connection: events.mark_told(connection, "w", "event-00001"),
     "locks.lock_leads": lambda connection: locks.lock_leads(connection, "w", ["00001", "new"]),
+    "locks.lock_recipients": lambda connection: locks.lock_recipients(connection, "w", ["7@example.test"]),
+    "locks.lock_domains": lambda connection: locks.lock_domains(connection, "w", ["example.test"]),
     "locks.lock_event": lambda connection: locks.lock_event(connection, "w", "new"),
-    "stops.record_stop": lambda connection: stops.record_stop(
-        connection, "w", "new", stops.RecordedStop("00001", StopKind.CLOSED, NOW)
-    ),
-    "stops.find_stops": lambda connection: stops.find_stops(connection, "w", ["00001", "new"]),
-    "stops.find_running": lambda connection: stops.find_running(connection, "w", "00001"),
+    "stops.record_stop": lambda connection: stops.record_stop(connection, "w", STOP),
+    "stops.let_reach": lambda connection: stops.let_reach(connection, "w", STOP),
+    "stops.find_stops": lambda connection: stops.find_stops(connection, "w", ["00001", "new"], ["7@example.test"]),
+    "stops.find_running": lambda connection: stops.find_running(connection, "w", "00001", ["7@example.test"]),
+    "tasks.was_decided": lambda connection: tasks.was_decided(connection, ONE, 1, TaskKind.SHARED_RECIPIENT),
     "ledger.read_ledger": lambda connection: ledger.read_ledger(connection, ONE),
     "ledger.was_noted": lambda connection: ledger.was_noted(connection, ONE, 1, "x", NOW),
     "ledger.last_change": lambda connection: ledger.last_change(connection, ONE),
