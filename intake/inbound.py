@@ -115,6 +115,7 @@ class InboundDoor:
         named = await self.witness.find(inbound.names)
         if named is None:
             return await self._take_unnamed(inbound, came_at)
+        came_at = max(came_at, named.claimed_at or came_at)  # by another clock, in whole seconds
         done = _done(inbound, named)
         answer = _answer(inbound, named, done)
         if done is Done.FROM_US:

@@ -27,6 +27,7 @@ _NAMED = select(
     Instance.lead_id,
     Draft.sender,
     Draft.recipient,
+    Draft.claimed_at,
 ).join(Instance, Instance.id == Draft.instance_id)
 
 
@@ -48,6 +49,7 @@ class Named(NamedTuple):
     lead_id: str
     sender: str
     recipient: str
+    claimed_at: datetime | None  # when it was sent last, if at all; nobody can have answered it before
 
 
 async def add_evidence(connection: AsyncConnection, workspace: str, draft_id: str, seen: Seen, by: str) -> bool:

@@ -189,6 +189,13 @@ async def test_a_fresh_mail_of_somebody_we_wrote_to_is_their_answer_and_proves_n
     assert await app.scene.rows("SELECT 1 FROM evidence") == []
 
 
+async def test_an_answer_came_after_what_it_answers_whatever_the_mailboxs_clock_says(
+    app: App, door: InboundDoor
+) -> None:
+    ours, fast = await _put(app), datetime.now(UTC) - timedelta(minutes=5)
+    assert _said(await door.take(mail(samples.REPLY, ours=ours), fast)) == ("taken", "stopped")
+
+
 async def test_a_fresh_absence_note_of_somebody_we_wrote_to_holds(app: App, door: InboundDoor) -> None:
     await _put(app)
     assert _said(await door.take(mail(_FRESH + "\nAuto-Submitted: auto-replied", "I am away."))) == ("taken", "held")
