@@ -35,7 +35,7 @@ _REPLY_CODE = re.compile(r"(?<![\w.@/-])(?:(4)(?:21|32|5[0-4])|(5)(?:0[0-4]|2[13
 
 _FULL = re.compile(
     r"(?i)quota|(?:mailbox|inbox|account|storage|disk|folder|postfach|bo[iî]te|buz[oó]n|casella).{0,40}"
-    r"\b(?:full|exceed\w*|voll|pleine?|llen[oa]|pien[oa]|over.?limit)|insufficient (?:system )?(?:disk|storage)|"
+    r"\b(?:full|exceed|voll|pleine?|llen[oa]|pien[oa]|over.?limit)|insufficient (?:system )?(?:disk|storage)|"
     r"out of (?:disk |storage )?space|no space left|not enough (?:disk |storage )?space"
 )
 _TEMPORARY = re.compile(
@@ -58,24 +58,26 @@ _OBJECT = (
 _NO_ADDRESS = re.compile(
     rf"(?i)(?:unknown|invalid|bad|non-?existe?nt|no such|inactive|disabled) (?:local |virtual |destination |"
     rf"e-?mail |mail |final |delivery ){{0,2}}"
-    rf"{_OBJECT}|{_OBJECT}[ ,:]{{0,2}}(?:<?[^\s<>]+@[^\s<>]+>?[ ,:.]*)?(?:[^\s.:;]+ ){{0,4}}?(?:unknown|invalid|"
+    rf"{_OBJECT}|{_OBJECT}[ ,:]{{0,2}}(?:<?[^\s<>]{{1,64}}@[^\s<>]{{1,255}}>?[ ,:.]{{0,3}})?(?:[^\s.:;]{{1,40}} "
+    rf"){{0,4}}?(?:unknown|invalid|"
     rf"disabled|deactivated|"
     rf"inactive|closed|terminated|deleted|not (?:exist|found|known|valid|listed|active|recognized|registered|here)|"
-    rf"no longer (?:available|valid|active|in use|exists?|accept\w*))|(?:does|do|did) ?(?:not|n'?t) (?:exist|"
+    rf"no longer (?:available|valid|active|in use|exists?|accept))|(?:does|do|did) ?(?:not|n'?t) (?:exist|"
     rf"have an? )|"
     r"no (?:mailbox|account|user) (?:here )?(?:by|with|of) that name|not a(?:n existing| valid|"
     r"n? ?known)? (?:user|mailbox|address)|no such (?:user|person|host|domain)|unrouteable (?:mail )?address|"
-    r"(?:host|domain)(?: name)?(?: \S+)? (?:is )?(?:unknown|not found|does not exist)|unknown (?:host|domain)|"
-    r"(?:empf[aä]nger|adressat|benutzer|adresse|postfach) (?:\S+ ){0,3}?(?:unbekannt|nicht gefunden|existiert nicht)|"
-    r"unbekannter (?:empf[aä]nger|benutzer)|(?:destinataire|utilisateur|adresse) (?:\S+ ){0,2}?inconnue?|"
-    r"(?:usuario|destinatario) (?:\S+ ){0,2}?(?:desconocido|sconosciuto|inesistente)"
+    r"(?:host|domain)(?: name)?(?: \S{1,255})? (?:is )?(?:unknown|not found|does not exist)|unknown (?:host|domain)|"
+    r"(?:empf[aä]nger|adressat|benutzer|adresse|postfach) (?:\S{1,40} ){0,3}?(?:unbekannt|nicht gefunden|"
+    r"existiert nicht)|"
+    r"unbekannter (?:empf[aä]nger|benutzer)|(?:destinataire|utilisateur|adresse) (?:\S{1,40} ){0,2}?inconnue?|"
+    r"(?:usuario|destinatario) (?:\S{1,40} ){0,2}?(?:desconocido|sconosciuto|inesistente)"
 )
 
 
 def cause_of(statuses: Iterable[str], words: str = "") -> FailureCause:
     """Say why a delivery failed for good, or did not; `words` are what a server said of this one recipient."""
     given = [status for status in statuses if not status.startswith("2")]
-    specific = {status for status in given if not _UNSPECIFIC.fullmatch(status)}
+    specific = {status for status in given if is_specific(status)}
     if any(status.startswith("4") for status in given):
         return FailureCause.TEMPORARY
     if any(status.endswith(".2.2") for status in specific) or _FULL.search(words):
@@ -91,6 +93,11 @@ def cause_of(statuses: Iterable[str], words: str = "") -> FailureCause:
 def _is_of_address(specific: set[str], words: str) -> bool:
     contradicted = speaks_of_policy(words) and not names_no_address(words)
     return specific <= ADDRESS_STATUSES and not contradicted
+
+
+def is_specific(status: str) -> bool:
+    """Say whether a status tells more than that a delivery failed, or that an address did."""
+    return _UNSPECIFIC.fullmatch(status) is None
 
 
 def names_no_address(words: str) -> bool:

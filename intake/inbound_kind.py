@@ -62,7 +62,7 @@ def _may_report(part: Part, server: Server) -> bool:
 def _is_report(part: Part) -> bool:
     """Say whether a message is a report, or only signs one, or adds something to it."""
     while _WRAPPED.fullmatch(part.get_content_type()):
-        inner = part.get_payload()
+        inner = part.get_payload() if part.is_multipart() else None
         if not isinstance(inner, list) or not inner or not isinstance(inner[0], Part):
             return False
         part = inner[0]

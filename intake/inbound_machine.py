@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from intake.inbound_parts import Part, addresses, own_text, subject_of, value, values
 
-_NULL = re.compile(r"(?i)\s*<?\s*(?:mailer-?daemon(?:@\S*)?)?\s*>?\s*")
+_NULL = re.compile(r"(?i)(?:mailer-?daemon(?:@\S*)?)?")
 _PATHS = ("Return-Path", "X-Envelope-From", "X-Return-Path", "Envelope-From")
 _SERVER = re.compile(r"(?i)mailer-?daemon|mail-?daemon|mdaemon")
 _MAYBE_SERVER = re.compile(
@@ -46,7 +46,7 @@ class Server(IntEnum):
 
 def has_null_path(part: Part) -> bool:
     """Say whether a message is not to be answered (RFC 3834, 3.3), however what delivered it writes that down."""
-    return any(_NULL.fullmatch(path) for name in _PATHS for path in values(part, name))
+    return any(_NULL.fullmatch(path.strip().strip("<>").strip()) for name in _PATHS for path in values(part, name))
 
 
 def server_of(part: Part) -> Server:

@@ -104,8 +104,8 @@ def addresses(texts: Iterable[str]) -> tuple[str, ...]:
 
 def leaves(part: Message) -> Iterator[Message]:
     """Yield the parts that hold something themselves, in order."""
-    inner: Any = part.get_payload()
-    if part.get_content_maintype() != "multipart" or not isinstance(inner, list):
+    inner: Any = part.get_payload() if part.is_multipart() else None  # of a text it may raise
+    if part.get_content_maintype() != "multipart" or inner is None:
         yield part
         return
     for one in inner:
@@ -115,8 +115,15 @@ def leaves(part: Message) -> Iterator[Message]:
 def text_of(part: Message) -> str:
     """Return the text of a leaf, its encoding undone."""
     content: Any = part.get_payload(decode=True)
-    text = decoded(bytes(content or b""), part.get_content_charset("utf-8"))
+    text = decoded(bytes(content or b""), _charset(part))
     return _plain(text) if part.get_content_type() == "text/html" else text
+
+
+def _charset(part: Message) -> str:
+    try:
+        return part.get_content_charset("utf-8")
+    except ValueError:  # one with a NUL, encoded by RFC 2231
+        return "utf-8"
 
 
 def text_lines(text: str) -> list[str]:

@@ -35,8 +35,8 @@ _LATE = re.compile(
 )
 _UNDELIVERED = re.compile(
     r"(?i)(?:could ?n[o']t|can ?n[o']t|was not|were not|unable to|not able to|failed to|has not been|have not been) "
-    r"(?:be )?(?:\S+ ){0,3}?(?:deliver|sent|reach|relay|forward)|undeliver|delivery (?:has |to \S+ )?fail|"
-    r"permanent(?:ly)? (?:error|fail|fatal)|deliver\w* to .{0,60}failed|not delivered|"
+    r"(?:be )?(?:\S{1,40} ){0,3}?(?:deliver|sent|reach|relay|forward)|undeliver|delivery (?:has |to \S{1,255} )?fail|"
+    r"permanent(?:ly)? (?:error|fail|fatal)|deliver\w{0,8} to .{0,60}failed|not delivered|"
     r"returned to (?:the )?sender|(?:has been|was) returned|did not reach|rejected|nicht zugestellt|unzustellbar|"
     r"non (?:è stato|ha potuto)|n'a pas pu être|no se pudo entregar|não foi entregue"
 )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from email.message import Message
 
-from domain.enhanced_status import FailureCause, cause_of, read_statuses
+from domain.enhanced_status import FailureCause, cause_of, is_specific, read_statuses
 from intake.inbound_class import Failure, InboundKind, MessageClass, find_address, same_address
 from intake.inbound_parts import Part, leaves, own_text, subject_of, text_of
 
@@ -109,9 +109,9 @@ def _failure(group: Fields) -> Failure:
 
 
 def most_telling(statuses: Iterable[str]) -> str:
-    """Return the first status that says more than its class; else the first."""
+    """Return the first status that is specific; else the first."""
     given = list(statuses)
-    return next((one for one in given if not one.endswith(".0.0")), next(iter(given), ""))
+    return next(filter(is_specific, given), next(iter(given), ""))
 
 
 def _addresses(group: Fields) -> tuple[str, str]:
