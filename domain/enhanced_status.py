@@ -82,7 +82,7 @@ def cause_of(statuses: Iterable[str], words: str = "") -> FailureCause:
         return FailureCause.TEMPORARY
     if any(status.endswith(".2.2") for status in specific) or _FULL.search(words):
         return FailureCause.MAILBOX_FULL
-    if _EXPIRED in specific or (not specific and _TEMPORARY.search(words)):
+    if _EXPIRED in specific or (specific <= ADDRESS_STATUSES and _TEMPORARY.search(words)):
         return FailureCause.TEMPORARY
     if specific:
         return FailureCause.ADDRESS if _is_of_address(specific, words) else FailureCause.OTHER

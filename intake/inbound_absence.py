@@ -29,7 +29,7 @@ _THROUGH = (
 )
 _UNTIL = r"until|till?|bis(?: zum)?|jusqu['’]au|hasta el|fino al|tot|até(?: o)?|t\.?o\.?m\.?"
 _PHRASE = re.compile(
-    rf"(?i)(?<!\w)(?:(?P<back>{_BACK})|(?P<through>{_THROUGH})|(?P<until>{_UNTIL})) {DAY}"
+    rf"(?i)(?<!\w)(?:(?P<back>{_BACK})|(?P<through>{_THROUGH})|(?P<until>{_UNTIL})):? {DAY}"
     r"(?P<included>,? (?:\(?(?:inclusive|included|einschlie(?:ß|ss)lich|inklusive|inclus|incluido|compreso)))?"
 )
 _GERMAN = re.compile(
@@ -56,7 +56,9 @@ _SEPARATOR = re.compile(
     r"\W*(?:you wrote|your (?:message|e-?mail) (?:was|read|said)|ihre nachricht|sie schrieben|votre message|"
     r"su mensaje|il tuo messaggio)\b.{0,60}:\s*$"
 )
-_ATTRIBUTION = re.compile(r"(?=.*(?:20\d\d|\d[:.h]\d\d))(?=.*(?:@|\d[:.h]\d\d|wrote|schrieb|écrit)).{8,300}:\s*$")
+_ATTRIBUTION = re.compile(
+    r"(?=.*(?:20\d\d|\d[:.h]\d\d))(?=.*(?:@|\d[:.h]\d\d|wrote|schrieb|écrit|escribió|scritto|schreef|escreveu|skrev|napisał)).{8,300}:\s*$"
+)
 _FOR_GOOD = re.compile(
     r"(?i)\bretired\b|no longer (?:with|work\w*|employed|at|in use|monitored|read|active|available|part of|valid)|"
     r"no longer (?:\S+ ){1,3}(?:mailbox|address|account)|(?:has|have|i) left (?:the )?(?:company|"

@@ -35,7 +35,7 @@ _WEEKDAY = rf"(?:{'|'.join(sorted(_BEGINNINGS))})[^\W\d_]{{0,8}}"
 DAY = (
     rf"(?:(?P<weekday>{_WEEKDAY})\.?,? )?(?:the |den |dem |le |el |il )?(?:"
     r"(?P<iso>20\d\d-\d\d-\d\d)(?!\d)"
-    rf"|(?P<day>\d{{1,2}}){_ORDINAL} (?:of |de )?(?P<month>{_WORD})\.?(?:,? (?:de )?(?P<year>20\d\d))?"
+    rf"|(?P<day>\d{{1,2}}){_ORDINAL}[ -](?:of |de )?(?P<month>{_WORD})\.?(?:,?[ -](?:de )?(?P<year>20\d\d))?"
     rf"|(?P<month2>{_WORD})\.? (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<year2>20\d\d))?(?!\d)"
     r"|(?P<figure>\d{1,2})(?P<sign>[./-])(?P<figure2>\d{1,2})(?P=sign)(?P<year3>20\d\d)(?!\d)"
     r"|(?P<day4>\d{1,2})(?:st|nd|rd|th|\.)(?!,? 20\d\d))"

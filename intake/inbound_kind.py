@@ -10,7 +10,15 @@ import re
 from domain.enhanced_status import FailureCause
 from intake.inbound_class import Failure, InboundKind, MessageClass, find_address
 from intake.inbound_library import ask_library
-from intake.inbound_machine import Server, has_null_path, is_answer, is_automatic, reads_like_absence, server_of
+from intake.inbound_machine import (
+    Server,
+    has_null_path,
+    is_answer,
+    is_automatic,
+    is_of_desk,
+    reads_like_absence,
+    server_of,
+)
 from intake.inbound_parts import Part, value
 from intake.inbound_prose import read_prose
 from intake.inbound_report import is_report_part, read_report
@@ -40,7 +48,8 @@ def classify(part: Part, raw: bytes) -> MessageClass:
         return MessageClass(InboundKind.DELIVERY_NOTICE)
     if is_automatic(part):
         return MessageClass(InboundKind.AUTO_REPLY)
-    return MessageClass(InboundKind.DELIVERY_NOTICE if has_null_path(part) else InboundKind.REPLY)
+    is_notice = has_null_path(part) and not is_of_desk(part)
+    return MessageClass(InboundKind.DELIVERY_NOTICE if is_notice else InboundKind.REPLY)
 
 
 def _refined(part: Part, told: MessageClass) -> MessageClass:

@@ -53,7 +53,7 @@ def server_of(part: Part) -> Server:
     """Say how sure it is that a mail server wrote this."""
     written = value(part, "From")
     senders = addresses([written])
-    local = (senders[0] if senders else written.strip()).rpartition("@")[0] or written.strip(" <>\"'")
+    local = (senders[0] if senders else written.strip(" <>\"'")).partition("@")[0]
     if "<>" in written or _SERVER.fullmatch(local) or any(name in part for name in _SERVER_HEADERS):
         return Server.YES
     maybe = _MAYBE_SERVER.fullmatch(local) or _SERVER_NAME.search(written.partition("<")[0]) or has_null_path(part)

@@ -35,6 +35,7 @@ _TO = (
         "X-Real-To",
     ),
 )
+_INSIDE = re.compile(r"\s+(?=[^<>]{0,200}>)")
 _FOR = re.compile(r"(?i)\bfor\s+<?([^\s<>;]+)")
 
 
@@ -55,9 +56,14 @@ def named_hashes(part: Part, kind: InboundKind) -> tuple[str, ...]:
 
 def thread_hashes(part: Part) -> tuple[str, ...]:
     """Name what the message answers, then what came before that in its thread."""
-    answered = _hashes(_NAMED, (one for name in _ANSWERED for one in values(part, name)))
-    before = _hashes(_NAMED, values(part, "References"))
+    answered = _hashes(_NAMED, (_unfolded(one) for name in _ANSWERED for one in values(part, name)))
+    before = _hashes(_NAMED, map(_unfolded, values(part, "References")))
     return tuple(dict.fromkeys((*answered, *reversed(before))))
+
+
+def _unfolded(text: str) -> str:
+    """Undo a fold inside of an id, which some programs make where a line is full."""
+    return _INSIDE.sub("", text)
 
 
 def tokens(part: Part) -> tuple[str, ...]:

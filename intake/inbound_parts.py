@@ -28,7 +28,7 @@ _LONGEST_VALUE = 10_000
 _LONGEST_FROM = 2000
 # What is a program's own stands at the beginning.
 _LONGEST_SUBJECT = 300
-_BLANK_LINES = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)*")
+_BLANK_LINES = re.compile(rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n|>From [^\r\n]*\r?\n)*")
 _SPACE_BEFORE_COLON = re.compile(rb"(?m)^([!-9;-~]{1,70})[ \t]+:")  # RFC 5322, 4.5
 _HEAD_END = re.compile(rb"\r?\n\r?\n|\r\r")
 

@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from domain.enhanced_status import FailureCause, cause_of, names_no_address, read_statuses
 from intake.inbound_class import Failure, InboundKind, MessageClass, find_address
-from intake.inbound_parts import Part, addresses, own_text, text_lines, values
+from intake.inbound_parts import Part, addresses, leaves, own_text, text_lines, text_of, values
 from intake.inbound_report import most_telling, read_delivery
 
 # A server's own words come first; what follows for pages is a transcript, or what it returns.
@@ -41,6 +41,8 @@ _UNDELIVERED = re.compile(
     r"non (?:è stato|ha potuto)|n'a pas pu être|no se pudo entregar|não foi entregue"
 )
 _ADDRESS = re.compile(r"[^\s<>()\[\];:,\"']{1,64}@[^\s<>()\[\];:,\"']{1,255}")
+_FIELD_PLACES = ("text/plain", "application/octet-stream")
+_FIELDS = re.compile(r"(?im)^(?:final|original)-recipient[ \t]*:")
 # whom to ask about it
 _HELPERS = re.compile(r"(?:postmaster|mailer-daemon|abuse)@")
 _ID = re.compile(r"(?i)(?:message-?id|in-reply-to|references)\W")
@@ -50,7 +52,7 @@ def read_prose(part: Part) -> MessageClass | None:
     """Read a bounce from its words; None where they say nothing of a delivery that failed."""
     lines = list(own_lines(part))
     text = "\n".join(lines)
-    told = read_delivery(text) if "final-recipient" in text.lower() else None
+    told = _read_fields(part)
     if told is not None:
         return told
     said = _joined(text)
@@ -64,6 +66,16 @@ def read_prose(part: Part) -> MessageClass | None:
     kind = InboundKind.BOUNCE if lasting else InboundKind.DELIVERY_NOTICE
     first = (lasting or failures)[0]
     return MessageClass(kind, lasting, first.status, first.recipient)
+
+
+def _read_fields(part: Part) -> MessageClass | None:
+    """Read the fields of a report where they stand in a text, or in what it was attached as."""
+    for leaf in leaves(part):
+        if leaf.get_content_type() in _FIELD_PLACES or leaf.get_content_maintype() == "multipart":
+            text = text_of(leaf)[:_MOST_CHARACTERS]
+            if _FIELDS.search(text):
+                return read_delivery(text)
+    return None
 
 
 def own_lines(part: Part) -> Iterator[str]:

@@ -25,7 +25,10 @@ _MOST_WORDS = 2000
 # Of a reader: the others are a filter's own reports (RFC 6591), or say that it is no spam.
 _COMPLAINTS = ("abuse", "fraud", "opt-out", "opt-out-list", "complaint", "unsubscribe", "virus", "other", "")
 # An Outlook that was asked for a receipt says "deleted" of a message that was thrown away unread: that refuses nothing.
-_UNREAD = re.compile(r"(?i)without (?:being|having been) read|\bnot read\b|ungelesen|sans (?:avoir été|être) lu")
+_UNREAD = re.compile(
+    r"(?i)without (?:being|having been) read|\bnot read\b|ungelesen|nicht gelesen|non lue?\b|no le[ií]d|"
+    r"niet gelezen|non letto|sans (?:avoir été|être) lu"
+)
 
 
 def read_report(part: Part) -> MessageClass | None:

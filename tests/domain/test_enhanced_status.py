@@ -43,6 +43,7 @@ def test_an_address_fails_by_a_status_of_its_own(status: str) -> None:
         (["5.2.2"], "", FULL),
         (["5.1.1"], "the mailbox is full", FULL),
         (["5.1.1"], "rejected for spam", OTHER),
+        (["5.2.1"], "the mailbox is temporarily disabled", TEMPORARY),
         (["5.2.1"], "this user gets mail at a rate that lets no more of it in", OTHER),
         (["5.1.1", "5.7.1"], "no such user", OTHER),
         (["4.2.2"], "no such user", TEMPORARY),

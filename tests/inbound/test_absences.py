@@ -51,6 +51,7 @@ _JUNE = "Your trial runs until 30 June 2026"
             "Auto",
             "Away.\n\nOn Mon, Feb 2, 2026 at 9:00 AM Ada\n<ada@example.test> wrote:\nyou are out until 30 June 2026",
         ),
+        ("Auto", "I am away.\n\nOp 2 februari 2026 schreef Ada:\nyou are out until 30 June 2026"),
         ("Auto", "I am away.\n-----Ursprüngliche Nachricht-----\nYou are away until 30 June 2026."),
         ("Auto", "> You are away until 30 June 2026.\n\nI am away."),
         ("Auto", "This mailbox is read until 30 June 2026."),
@@ -86,6 +87,8 @@ def test_days_of_ours_and_of_other_things_hold_nobody(subject: str, body: str) -
         ("until 1 March 2028 I am on sabbatical", date(2028, 3, 1)),
         ("I am away until March 9th, 2026", date(2026, 3, 9)),
         ("I am away until Saturday, May 2nd, 2026", date(2026, 5, 2)),
+        ("I am on vacation till 09-Mar-2026", date(2026, 3, 9)),
+        ("Returning: 9 March 2026", date(2026, 3, 9)),
         ("Back: no.\nReturning on 2026-02-11", date(2026, 2, 11)),
     ],
 )

@@ -105,6 +105,8 @@ def test_a_report_is_read_though_a_line_stands_at_the_margin_or_its_fields_are_a
     _failed_for_good(read_inbound(_parts("multipart/report", _SORRY, _status(broken), _RETURNED)))
     as_text = f"Content-Type: text/plain\n\nSorry.\n\n{failed(_GRACE).strip()}"
     _failed_for_good(read_inbound(_parts("multipart/mixed", as_text, _RETURNED)))
+    attached = f"Content-Type: application/octet-stream\n\n{failed(_GRACE).strip()}"
+    _failed_for_good(read_inbound(_parts("multipart/mixed", _SORRY, attached, _RETURNED)))
 
 
 def test_what_the_report_says_of_the_message_holds_for_each_recipient_that_says_nothing_else() -> None:

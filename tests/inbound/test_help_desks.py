@@ -37,6 +37,7 @@ def _read(head: str, body: str = _WORDS) -> Inbound:
 @given(st.sampled_from(_DESKS), st.lists(st.sampled_from(_MARKS), unique=True), st.sampled_from([_WORDS, _AWAY]))
 def test_a_persons_words_behind_a_help_desk_are_theirs(desk: str, marks: list[str], body: str) -> None:
     read = _read("\n".join([desk, *marks]), body)
+    assert _read(f"Return-Path: <>\n{desk}", body) == read
     assert (read.kind, len(read.message_hashes)) == (InboundKind.REPLY, 1)
 
 

@@ -16,7 +16,7 @@ _HEAD = (
 _DOMAINS = st.from_regex(r"[a-z]{1,30}(\.[a-z]{1,20}){1,3}", fullmatch=True)
 
 
-@given(_DOMAINS, st.sampled_from(["In-Reply-To", "References"]), st.sampled_from(["q", "b", "whole", "none"]))
+@given(_DOMAINS, st.sampled_from(["In-Reply-To", "References"]), st.sampled_from(["q", "b", "whole", "none", "cut"]))
 def test_an_id_is_found_however_a_program_encodes_and_folds_it(domain: str, name: str, encoding: str) -> None:
     identity = f"<{OURS}@{domain}>"
     written = {
@@ -24,6 +24,7 @@ def test_an_id_is_found_however_a_program_encodes_and_folds_it(domain: str, name
         "b": Header(identity, "utf-8", maxlinelen=40).encode(linesep="\n"),
         "whole": f"=?us-ascii?Q?{_hex(identity)}?=",
         "none": f"\n\t{identity}",
+        "cut": f"\n {identity[:20]}\n {identity[20:]}",
     }[encoding]
     assert read_inbound(mail(f"{_HEAD}\n{name}: {written}")).message_hashes == (OURS,)
 
@@ -56,7 +57,9 @@ def test_the_address_of_one_message_is_found_in_the_trace_alone() -> None:
     assert read_inbound(mail(f"{trace};\n Mon, 2 Feb 2026 09:00:00 +0100\n{_HEAD}")).tokens == (OURS,)
 
 
-@pytest.mark.parametrize("before", [b"\r\n", b"\n\n\n", b" \r\n\t\r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", b""])
+@pytest.mark.parametrize(
+    "before", [b"\r\n", b"\n\n\n", b" \r\n\t\r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", b">From g@x\n", b""]
+)
 def test_blank_lines_before_the_header_are_no_header(before: bytes) -> None:
     raw = mail(f"{_HEAD}\nIn-Reply-To: <{OURS}@example.test>")
     assert read_inbound(before + raw) == read_inbound(raw)
