@@ -14,7 +14,7 @@ from domain.lead_facts import Absence, LeadFacts, Whereabouts
 from domain.recipient import recipient_of
 from domain.sequence import Sequence, StopKind
 from intake.event_reading import EventError
-from intake.hearing import SUPPRESSING, Heard, find_reach, keep
+from intake.hearing import SUPPRESSING, Heard, find_reach, keep, suppress_unsubscribed
 from intake.lead_fields import LeadError, make_lead
 from intake.lead_words import differing, read_word
 from intake.sharing import pause_those_that_came_later
@@ -22,7 +22,7 @@ from intake.stopping import end_reached, reach_of
 from intake.storing import Enrolling, Wanted, store_enrolments
 from mail.address import suppressible
 from store.instances import was_enrolled
-from store.leads import lock_person, save_leads
+from store.leads import lock_person, read_addresses, save_leads
 from store.stops import RecordedStop, find_running, find_stops, record_stop
 from store.suppressions import suppress
 
@@ -195,17 +195,20 @@ async def _stop(facts: Facts, event: LeadReplied | LeadStopped) -> Answer:
     await record_stop(facts.connection, facts.workspace, stop)
     stopped = await end_reached(facts.connection, facts.workspace, stop, event.by)
     if kind in SUPPRESSING:
-        await suppress(facts.connection, facts.workspace, _suppressed_by(stop, lead), event.by, kind)
+        addresses = await _suppressed_by(facts, stop, lead)
+        await suppress(facts.connection, facts.workspace, addresses, event.by, kind)
     running = await find_running(facts.connection, facts.workspace, stop.lead_id)
     older = any(stop.occurred_at < one.said_at for one in running)
     noted = (Noted.OLDER_WORD,) if older else ()
     return facts.answer(Done.STOPPED if stopped else Done.STOP_RECORDED, instances=tuple(stopped), noted=noted)
 
 
-def _suppressed_by(stop: RecordedStop, lead: LeadFacts | None) -> list[str]:
-    """Whoever unsubscribes does so with the address they have; what bounced is what it reached alone."""
-    current = [recipient_of(lead.email)] if lead and stop.kind is StopKind.UNSUBSCRIBED else []
-    return [*stop.recipients, *current]
+async def _suppressed_by(facts: Facts, stop: RecordedStop, lead: LeadFacts | None) -> list[str]:
+    """Whoever unsubscribes does so with every address they ever had; what bounced is what it reached alone."""
+    if stop.kind is not StopKind.UNSUBSCRIBED or lead is None:
+        return list(stop.recipients)
+    had = await read_addresses(facts.connection, facts.workspace, lead.lead_id)
+    return [*stop.recipients, recipient_of(lead.email), *(address for _, address in had)]
 
 
 async def _hold(facts: Facts, event: LeadReplied) -> Answer:
@@ -244,10 +247,13 @@ async def _update(facts: Facts, event: LeadUpdated) -> Answer:
     await keep(facts.connection, facts.workspace, [Heard(word=word, before=before, after=after)])
     differs = differing(word, word.variables, after)
     noted: tuple[Noted, ...] = (Noted.OLDER_WORD,) if differs else ()
-    if not await was_enrolled(facts.connection, facts.workspace, after.lead_id):
-        return facts.answer(Done.KEPT, noted=noted, differs=differs)
     stops = await find_stops(facts.connection, facts.workspace, [after.lead_id], [])
+    if word.email is not None:
+        given = (word.email, after.email)
+        await suppress_unsubscribed(facts.connection, facts.workspace, stops, given, event.by)
     ended = await find_reach(facts.connection, facts.workspace, {after.lead_id: after}, stops, event.by)
+    if not await was_enrolled(facts.connection, facts.workspace, after.lead_id):
+        return facts.answer(Done.KEPT, noted=noted, differs=differs, ended=_ended(ended))
     moved = recipient_of(after.email) != recipient_of(before.email)
     paused = await pause_those_that_came_later(facts.connection, facts.workspace, after, event.by) if moved else ()
     running = await find_running(facts.connection, facts.workspace, after.lead_id)

@@ -1,6 +1,6 @@
 """What is heard of leads, stored: the newest word of each fact counts, and stops reach whom they concern."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -60,3 +60,15 @@ async def find_reach(
             await suppress(connection, workspace, reached, by, stop.kind, known_at=stop.recorded_at)
         ended |= dict.fromkeys(await end_reached(connection, workspace, stop.reaching(reached), by), Reason(stop.kind))
     return ended
+
+
+async def suppress_unsubscribed(
+    connection: AsyncConnection, workspace: str, stops: Sequence[RecordedStop], addresses: Iterable[str], by: str
+) -> None:
+    """Suppress addresses that are said of a lead with these stops: whoever unsubscribed stays so, at any address.
+
+    What an operator lifted since stays lifted.
+    """
+    for stop in stops:
+        if stop.kind is StopKind.UNSUBSCRIBED:
+            await suppress(connection, workspace, addresses, by, stop.kind, known_at=stop.recorded_at)

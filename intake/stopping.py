@@ -16,8 +16,12 @@ from store.stops import RecordedStop, Running, find_running
 
 
 def ends(stop: RecordedStop, sequence: Sequence, said_at: datetime) -> bool:
-    """Say whether a stop ends a follow-up that was enrolled by a word of an instant: an older stop ends nothing."""
-    return stop.occurred_at >= said_at and sequence.stops_on(stop.kind)
+    """Say whether a stop ends a follow-up that was enrolled by a word of an instant: an older stop ends nothing.
+
+    Many apps write whole seconds: such a stop, of the second in which somebody was enrolled, is no older.
+    """
+    since = said_at if stop.occurred_at.microsecond else said_at.replace(microsecond=0)
+    return stop.occurred_at >= since and sequence.stops_on(stop.kind)
 
 
 async def reach_of(

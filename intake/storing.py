@@ -14,9 +14,8 @@ from domain.instance import FINAL, InstanceStatus, Reason
 from domain.lead import Lead
 from domain.lead_facts import LeadFacts, Variables, Word
 from domain.recipient import recipient_of
-from domain.sequence import StopKind
 from domain.thread import Origin
-from intake.hearing import Heard, find_reach, keep
+from intake.hearing import Heard, find_reach, keep, suppress_unsubscribed
 from intake.lead_words import differing, word_of
 from intake.rendering import enrolment_problem
 from intake.stopping import end, ends
@@ -35,7 +34,7 @@ from store.leads import read_lead_facts, read_variables
 from store.locks import lock_leads, lock_recipients
 from store.sequences import save_sequence
 from store.stops import RecordedStop, find_stops
-from store.suppressions import covering, find_suppressions, suppress
+from store.suppressions import covering, find_suppressions
 
 
 class Wanted(NamedTuple):
@@ -227,7 +226,9 @@ class _Batch:
         """End what is older than a stop that outran it; returns what else a stop is found to end."""
         stops = await find_stops(self._connection, self._workspace, self._lead_ids, self._recipients)
         for one in self.taken:
-            await self._suppress(one, stops)
+            given = (one.lead.email, self._facts(one).email)
+            own = [stop for stop in stops if stop.lead_id == one.lead.lead_id]
+            await suppress_unsubscribed(self._connection, self._workspace, own, given, self._by)
             found = enrolled[one.instance_id]
             if found.status in FINAL or (not found.new and not self._enrolling.updates):
                 continue
@@ -244,13 +245,6 @@ class _Batch:
         recipient, definition = recipient_of(self._facts(one).email), self._enrolling.sequence
         concerned = (stop for stop in stops if stop.lead_id == one.lead.lead_id or recipient in stop.recipients)
         return next((stop for stop in concerned if ends(stop, definition, self._enrolling.at)), None)
-
-    async def _suppress(self, one: Wanted, stops: Sequence[RecordedStop]) -> None:
-        """Whoever unsubscribed stays so, whatever address they have by now."""
-        for stop in stops:
-            if stop.lead_id == one.lead.lead_id and stop.kind is StopKind.UNSUBSCRIBED:
-                address, known_at = [self._facts(one).email], stop.recorded_at
-                await suppress(self._connection, self._workspace, address, self._by, stop.kind, known_at=known_at)
 
     async def suppressed(self) -> dict[str, bool]:
         """Say to which of those that are taken nothing will be sent."""

@@ -5,6 +5,7 @@ PostgreSQL ever hold a whole table.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import DraftState
 from domain.instance import FINAL, InstanceStatus
+from store.recipients import recipient_key
 from store.tables import Draft, Instance, LedgerEntry, SequenceVersion, Task
 
 # Written into the statements: a plan made without it would sort the table, and then leave all but a page of it.
@@ -72,6 +74,47 @@ async def read_sent(connection: AsyncConnection, workspace: str, after: SentDraf
     statement = statement.where(near, tuple_(Draft.thread_id, Draft.sent_at, Draft.id) > tuple_(*last))
     statement = statement.order_by(Draft.thread_id, Draft.sent_at, Draft.id).limit(_PAGE)
     return [SentDraft(*row) for row in await connection.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentTo:
+    """A message that went out, by whom it went to; `recipient` as recipients are compared."""
+
+    recipient: str
+    sent_at: datetime
+    draft_id: str
+    instance_id: str
+    step: int
+    message_id: str
+
+
+async def read_sent_to(connection: AsyncConnection, workspace: str, after: SentTo | None) -> list[SentTo]:
+    """Read the next page of what a workspace sent, recipient by recipient, each in the order of time."""
+    recipient = recipient_key(Draft.recipient)
+    columns = (
+        recipient.label("recipient"),
+        Draft.sent_at,
+        Draft.id.label("draft_id"),
+        Draft.instance_id,
+        Draft.step,
+        Draft.message_id,
+    )
+    statement = select(*columns).join(Instance, Instance.id == Draft.instance_id)
+    # whoever was forgotten has no address
+    statement = statement.where(Draft.state == _SENT, recipient > "", Instance.workspace == workspace)
+    if after is not None:
+        # said of the index's own columns too: three columns can't lead into an index of two
+        near = tuple_(recipient, Draft.sent_at) >= tuple_(after.recipient, after.sent_at)
+        place = tuple_(recipient, Draft.sent_at, Draft.id) > tuple_(after.recipient, after.sent_at, after.draft_id)
+        statement = statement.where(near, place)
+    statement = statement.order_by(recipient, Draft.sent_at, Draft.id).limit(_PAGE)
+    return [SentTo(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def read_messages(connection: AsyncConnection, draft_ids: Sequence[str]) -> dict[str, bytes]:
+    """Read what these drafts say; those that were emptied are left out."""
+    statement = select(Draft.id, Draft.content).where(Draft.id.in_(draft_ids), Draft.content != b"")
+    return {row.id: bytes(row.content) for row in await connection.execute(statement)}
 
 
 async def read_definition(connection: AsyncConnection, workspace: str, name: str, version: str) -> str | None:

@@ -4,7 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, bindparam, cast, exists, func, literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Text,
+    any_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,7 +48,7 @@ class StepFacts(NamedTuple):
     draft: StoredDraft | None
     busy_since: datetime | None  # when another draft of the thread was claimed that is in flight or unknown
     last_sent_at: datetime | None  # in the thread, whoever sent
-    heard_from_us_at: datetime | None  # the recipient, in whichever thread, or may have
+    heard_from_us_at: datetime | None  # the recipient, in another thread, or may have
     quiet_until: datetime | None  # the recipient is out of office until then, as was said last
     stops: tuple[StopKind, ...]  # of the recipient, none older than the word that enrolled the instance
     recipient_in_use: bool  # somebody else's follow-up of the same address has not ended
@@ -93,14 +106,13 @@ def _array(*recipients: ColumnElement[str]) -> ColumnElement[Any]:
 
 
 def _heard_from_us(other: Any, recipients: Any) -> ColumnElement[Any]:
-    """When the recipient was, or may have been, written to last; the draft that is asked for left out."""
-    another = (other.c.instance_id != bindparam("instance_id")) | (other.c.step != bindparam("step"))
+    """When the recipient was, or may have been, written to last in another thread."""
     its = Instance.__table__.alias("its")
     return (
         select(func.max(func.coalesce(other.c.sent_at, other.c.claimed_at)))
         .join(its, its.c.id == other.c.instance_id)
-        .where(recipient_key(other.c.recipient) == any_(recipients), other.c.state.in_([_SENT, *_IN_FLIGHT]), another)
-        .where(its.c.workspace == bindparam("workspace"))
+        .where(recipient_key(other.c.recipient) == any_(recipients), other.c.state.in_([_SENT, *_IN_FLIGHT]))
+        .where(its.c.workspace == bindparam("workspace"), other.c.thread_id != bindparam("thread_id"))
         .scalar_subquery()
     )
 
@@ -115,7 +127,10 @@ def _quiet_until() -> ColumnElement[Any]:
 def _stops(recipients: Any) -> ColumnElement[Any]:
     kinds = func.array_agg(Stop.kind.distinct(), type_=ARRAY(Text))
     reaching = (Stop.workspace == bindparam("workspace")) & Stop.recipients.overlap(recipients)
-    return select(kinds).where(reaching, Stop.occurred_at >= Instance.said_at).scalar_subquery()
+    # as `intake.stopping.ends` has it: a stop of whole seconds is no older than the second it is of
+    whole = Stop.occurred_at == func.date_trunc("second", Stop.occurred_at)
+    since = case((whole, func.date_trunc("second", Instance.said_at)), else_=Instance.said_at)
+    return select(kinds).where(reaching, Stop.occurred_at >= since).scalar_subquery()
 
 
 def _in_use() -> ColumnElement[bool]:

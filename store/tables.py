@@ -212,7 +212,7 @@ class Draft(Base):
         Index("uq_drafts_in_flight", "thread_id", unique=True, postgresql_where="state IN ('sending', 'unknown')"),
         Index("ix_drafts_thread_sent", "thread_id", "sent_at", postgresql_where="state = 'sent'"),
         # of all states: the planner would not use what it knows of the values of an index of some
-        Index("ix_drafts_recipient", text(_DRAFT_RECIPIENT)),
+        Index("ix_drafts_recipient", text(_DRAFT_RECIPIENT), "sent_at"),
         Index("ix_drafts_message_hash", text("split_part(message_id, '@', 1)")),
     )
 

@@ -22,6 +22,8 @@ WHAT_HAPPENED = {
     Reason.LONG_ABSENCE: "An automatic reply says that the lead is away for more than a year, or for good.",
     Reason.STORE_IS_BEHIND: "The database was restored to an earlier point, and has lost whether this message **was "
     "sent**. A plain resume says nothing of that.",
+    Reason.RECIPIENT_IN_USE: "Another follow-up, which came first, goes to the same address. Resume sends this step "
+    "beside it; stop ends this one.",
     Reason.OPERATOR: "An operator paused it. Resume goes on where it stopped.",
 }
 DECISIONS = {

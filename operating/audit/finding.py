@@ -17,8 +17,9 @@ class Kind(StrEnum):
     STILL_RUNS: a follow-up has ended and its workflow goes on.
     WORKFLOW_GONE: an instance is under way and its workflow is not. NOT_STARTED: an instance whose workflow never was.
     RECEIVED_TWICE: a mailbox got one Message-ID more than once. TWO_MESSAGES: two different messages came of one draft.
-    LOOKS_THE_SAME: equal recipient, subject and text within the time of a burst; a weaker sign. RECEIVED_UNSENT: it
-    came, and the tables say that it was not sent. RECEIVED_UNKNOWN: it came, and its outcome waits to be settled.
+    LOOKS_THE_SAME: equal or nearly equal subject and text to one address within the time of a burst.
+    RECEIVED_UNSENT: it came, and the tables say that it was not sent. RECEIVED_UNKNOWN: it came, and its outcome waits
+    to be settled.
     """
 
     DUPLICATE = "duplicate"

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from domain.instance import FINAL, InstanceStatus, workflow_id
+from operating.audit.alike import alike_findings
 from operating.audit.finding import Finding, Kind, Mark, Report
 from operating.audit.running import describe, not_running, running_instances
 from operating.audit.sending import TaskRow, task_findings, thread_findings
@@ -51,6 +52,8 @@ async def audit_tables(world: World, report: Report) -> None:
     async for thread in sent_threads(world.engine, world.workspace):
         report.looked_at["messages sent"] += len(thread)
         report.add(thread_findings(thread, world.burst))
+    async for finding in alike_findings(world.engine, world.workspace, world.burst):
+        report.add([finding])
 
 
 async def _instances(world: World) -> AsyncIterator[list[AuditedInstance]]:

@@ -4,6 +4,7 @@
 import json
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -16,13 +17,14 @@ from providers.scripted import ScriptedProvider
 from store.forgetting import UNENDED, suppress_forgotten
 from store.suppressions import forgotten, suppress
 from store.tables import Base
+from tests.app import SEQUENCE, App, enrolled
 from tests.command import Command
 from tests.counted import assert_counted
 from tests.follow_up.looking import until_page
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import enroll_one, put_draft
 
-LATER = timedelta(days=1)
+LATER, HOUR = timedelta(days=1), timedelta(hours=1)
 ADDRESS, NOTE = "lead-1@example.test", "says that it came by pigeon"
 FORGETTING = "SET LOCAL followup.forgetting = 'on'"
 EMPTY = "content = '', subject = '', recipient = '', reply = ''"
@@ -50,14 +52,15 @@ async def test_a_person_is_exported_whole_and_forgotten_for_good_and_everything_
         assert {name: len(exported[name]) for name in ("instances", "drafts", "evidence")} == {
             "instances": 2, "drafts": 3, "evidence": 0
         }  # fmt: skip
-        assert (exported["lead"]["email"], exported["lead"]["variables"]) == (ADDRESS, {"company": "Widgets"})
+        assert [lead["email"] for lead in exported["leads"]] == [ADDRESS]
+        assert [one["variables"] for one in exported["instances"]] == [{"company": "Widgets"}] * 2
         assert all("Hello Grace" in draft["content"] for draft in exported["drafts"])
         assert NOTE in [entry["why"] for entry in exported["ledger"]]
         await _secrets(scene)
         counted = await assert_counted(scene)
         ran = await followup("forget", "lead-1", "--yes", "--by", "ada", "--json")
         assert (ran.code, ran.said) == (0, "")
-        assert json.loads(ran.out) == {"lead_id": "lead-1", "instances": 2, "addresses": 1}
+        assert json.loads(ran.out) == {"lead_id": "lead-1", "others": [], "instances": 2, "addresses": 1}
         left = await everything(scene)
         assert [one for one in (ADDRESS, NOTE, "Widgets", "private", "Hello Grace") if one in left] == ["Hello Grace"]
         assert left.count("Hello Grace") == 3  # lead-2's own
@@ -87,11 +90,39 @@ async def _again(scene: Scene, followup: Command, provider: ScriptedProvider) ->
     assert (await followup("forget", "lead-1", "--yes")).code == 0
     assert await scene.rows("SELECT 1 FROM suppressions") == [(1,)]
     sent = len(provider.sent)
-    await scene.enroll(a_sequence(name="anew"), a_lead(), a_lead("lead-9", email=ADDRESS.upper()))
+    await scene.enroll(a_sequence(name="anew", beside_others=True), a_lead(), a_lead("lead-9", email=ADDRESS.upper()))
     for lead in ("lead-1", "lead-9"):
         handle = scene.client.get_workflow_handle(f"follow-up:{scene.instance(lead, 'anew')}")
         assert (await handle.result())["reason"] == "suppressed"
     assert len(provider.sent) == sent
+
+
+async def test_every_id_and_every_address_of_a_person_is_exported_and_forgotten(
+    scene: Scene, tmp_path: Path, followup: Command
+) -> None:
+    app = App(scene, tmp_path)
+    app.write(SEQUENCE.replace("0s", "1d") + "beside_others: true\n")
+    await app.says(enrolled("lead-1", ago=3 * HOUR, lead={"email": "first@example.test"}))
+    await app.says_of("lead-1", "lead.unsubscribed", ago=2 * HOUR)
+    await app.says_of("lead-1", "lead.updated", email="second@example.test", ago=HOUR)
+    await app.says_of("lead-1", "lead.bounced", email="old.home@example.test")
+    await app.says(enrolled("lead-2", lead={"email": "Second@example.test", "name": "The same"}))
+    await app.says(enrolled("lead-3", lead={"email": "else@example.test"}))
+    exported = json.loads((await followup("export", "lead-1")).out)
+    assert [lead["lead_id"] for lead in exported["leads"]] == ["lead-1", "lead-2"]
+    assert {one["type"] for one in exported["events"]} == {
+        "lead.enrolled", "lead.unsubscribed", "lead.updated", "lead.bounced"
+    }  # fmt: skip
+    addresses = {one["address"] for one in exported["suppressions"]} | {one["address"] for one in exported["addresses"]}
+    assert addresses == {f"{one}@example.test" for one in ("first", "second", "old.home")}
+    async with scene.worker(ScriptedProvider()):
+        ran = await followup("forget", "lead-1", "--yes", "--json")
+    assert (ran.code, json.loads(ran.out)) == (
+        0, {"lead_id": "lead-1", "others": ["lead-2"], "instances": 2, "addresses": 3}
+    )  # fmt: skip
+    left = (await everything(scene)).lower()
+    assert [one for one in ("first@", "second@", "old.home@", "the same") if one in left] == []
+    assert "else@example.test" in left
 
 
 async def test_an_uncertain_send_is_settled_before_its_person_is_forgotten_and_a_terminated_one_hinders_nobody(

@@ -105,7 +105,8 @@ class Planted:
 
     async def draft(self, lead: str, step: int, state: DraftState, told: str | None = None, **more: Any) -> None:
         instance = f"{WORKSPACE}:no-reply:{lead}"
-        values = {"message_id": message_id(f"{instance}/{step}/email", "example.test"), "state": state} | more
+        named = {"message_id": message_id(f"{instance}/{step}/email", "example.test"), "state": state}
+        values = named | {"recipient": f"{lead}@example.test", "content": f"step {step}".encode()} | more
         async with self._scene.engine.begin() as connection:
             await put_draft(connection, instance, step, **values)
             sql = """INSERT INTO ledger (instance_id, step, subject, to_state, who, why)

@@ -17,6 +17,7 @@ from tests.crash.post_office import Place, PostOffice
 from tests.crash.process import PATIENCE
 from tests.deploy.previous import Previous
 from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence, open_scene
+from tests.store.worst import set_defaults
 
 _SEQUENCE = """
 name: no-reply
@@ -31,7 +32,10 @@ _LEADS = "lead_id,email,name,timezone\nlead-1,lead-1@example.test,Grace,UTC\n"
 async def scene(stack: Devstack, client: Client) -> AsyncIterator[Scene]:
     """A scene whose database has no schema yet."""
     name = f"test_{uuid.uuid4().hex}"
-    async with open_scene(client, await stack.postgres.create_database(name)) as opened:
+    url = await stack.postgres.create_database(name)
+    # the release before took its server's word for these
+    await set_defaults(url, {"DateStyle": "ISO", "default_transaction_isolation": "read committed"})
+    async with open_scene(client, url) as opened:
         yield opened
     await stack.postgres.drop_database(name)
 

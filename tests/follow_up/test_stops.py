@@ -277,9 +277,10 @@ async def test_what_was_frozen_for_a_suppressed_address_is_not_sent_though_the_l
 
 
 async def test_a_stop_said_again_after_temporal_was_away_is_told_to_the_workflow(app: App) -> None:
-    scene, stop = app.scene, said("lead.replied", lead_id="lead-1")
+    scene = app.scene
     async with scene.worker(ScriptedProvider()):
         await scene.enroll(a_sequence(_DAY), a_lead())
+        stop = said("lead.replied", lead_id="lead-1")
         first = await app.says(stop)
         async with scene.engine.begin() as connection:
             await connection.exec_driver_sql("UPDATE events SET told_at = NULL")  # as if the signal had failed

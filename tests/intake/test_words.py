@@ -92,9 +92,9 @@ async def _deliver(scene: Scene, event: dict[str, Any], sequence: Sequence) -> N
 
 
 async def _end(scene: Scene, lead_id: str) -> list[Any]:
-    """All that the order must not change; ids and addresses without the lead's own id."""
+    """All that the order must not change, without the lead's own id. Of two stops the one that was heard first ends."""
     sql = """
-        SELECT email, name, timezone, quiet_until, leads.variables AS texts, instances.variables AS own, status, reason,
+        SELECT email, name, timezone, quiet_until, leads.variables AS texts, instances.variables AS own, status,
                instances.said_at, (SELECT array_agg(address ORDER BY address) FROM suppressions
                                    WHERE address LIKE '%-' || :lead_id || '@x.test') AS suppressed
         FROM leads LEFT JOIN instances USING (workspace, lead_id) WHERE lead_id = :lead_id ORDER BY instances.id

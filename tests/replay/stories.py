@@ -112,6 +112,21 @@ async def held_and_hastened(scene: Scene) -> None:
         await scene.handle().result()
 
 
+async def looked_at_again(scene: Scene) -> None:
+    async def away(until: str) -> None:
+        async with scene.engine.begin() as connection:
+            await connection.exec_driver_sql(f"UPDATE leads SET quiet_until = {until}, quiet_at = now()")  # noqa: S608
+
+    async with scene.worker(ScriptedProvider()):
+        await scene.enroll(a_sequence(_SOON), a_lead())
+        await away("now() + interval '1 day'")
+        await scene.handle().signal("look", {"by": "ada"})  # nothing holds it yet
+        await until_page(scene.handle(), "out_of_office")
+        await away("NULL")
+        await scene.handle().signal("look")
+        await scene.handle().result()
+
+
 async def recorded_later(scene: Scene) -> None:
     halt = Halt.new()
     async with scene.worker(ScriptedProvider(after=halt)):
@@ -367,6 +382,7 @@ STORIES: dict[str, Callable[[Scene], Awaitable[None]]] = {
         refused_message_then_resumed,
         refused_configuration_then_resumed,
         held_and_hastened,
+        looked_at_again,
         recorded_later,
         failed_five_times_then_resumed,
         worker_lost_after_its_claim,

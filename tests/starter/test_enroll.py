@@ -24,6 +24,7 @@ LEADS = HEADER + "l1,grace@example.org,Grace,pro\nl2,emmy@example.org,Emmy,free\
 NOTHING = [0, 0, 0, 0, 0]
 # Nobody listens on port 1.
 NO_DATABASE = "postgresql+psycopg://user:geheim@127.0.0.1:1/followup"
+_NONE = {"enrolled": 0, "already_enrolled": 0, "stopped": 0, "suppressed": 0, "refused": [], "noted": []}
 
 
 def file(folder: Path, name: str, text: str | bytes) -> Path:
@@ -49,7 +50,7 @@ async def test_leads_are_enrolled_once_and_a_second_time_they_are_already(
     assert first == (0, "2 enrolled, 0 already enrolled, 0 refused\n", "")
     written = await everything(scene)
     second = await starter("enroll", "--sequence", sequence, leads, "--json")
-    assert (second.code, json.loads(second.out)) == (0, {"enrolled": 0, "already_enrolled": 2, "refused": []})
+    assert (second.code, json.loads(second.out)) == (0, _NONE | {"already_enrolled": 2})
     assert await everything(scene) == written
     assert await scene.rows("SELECT 1 FROM instances WHERE started_at IS NULL") == []
 
@@ -60,7 +61,7 @@ async def test_an_enrolment_key_enrols_the_same_leads_once_more_where_the_sequen
     await starter("enroll", "--sequence", sequence, leads)
     again = await starter("enroll", "--sequence", sequence, leads, "--enrolment-key", "spring")
     assert again.code == 1
-    assert again.out.startswith("refused: row 2: lead l1 was enrolled in trial before, which takes everybody once: ")
+    assert again.out.startswith("refused: row 2: lead l1 was enrolled in trial before (")
     with sequence.open("a") as file:
         file.write("enroll: any_time\n")
     again = await starter("enroll", "--sequence", sequence, leads, "--enrolment-key", "spring")

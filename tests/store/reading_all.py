@@ -13,11 +13,18 @@ _IDS = [ONE, "w:s:none"]
 _INSTANCE = audit.AuditedInstance(NOW, ONE, "active", "none", 1, None)
 _SENT = audit.SentDraft(ONE, NOW, f"{ONE}/1/email", ONE, 1, "<m@example.test>", "s", "001")
 
+_SENT_TO = audit.SentTo(
+    recipient="7@example.test", sent_at=NOW, draft_id=f"{ONE}/1/email", instance_id=ONE, step=1, message_id="<m@x>"
+)
+
 CALLS: dict[str, Callable[[AsyncConnection], Awaitable[object]]] = {
     "audit.read_instances": lambda connection: audit.read_instances(connection, "w", None),
     "audit.read_instances of a later page": lambda connection: audit.read_instances(connection, "w", _INSTANCE),
     "audit.read_sent": lambda connection: audit.read_sent(connection, "w", None),
     "audit.read_sent of a later page": lambda connection: audit.read_sent(connection, "w", _SENT),
+    "audit.read_sent_to": lambda connection: audit.read_sent_to(connection, "w", None),
+    "audit.read_sent_to of a later page": lambda connection: audit.read_sent_to(connection, "w", _SENT_TO),
+    "audit.read_messages": lambda connection: audit.read_messages(connection, [f"{ONE}/1/email"]),
     "audit.read_definition": lambda connection: audit.read_definition(connection, "w", "s", "001"),
     "audit.find_stuck": lambda connection: audit.find_stuck(connection, "w"),
     "audit.find_ended": lambda connection: audit.find_ended(connection, _IDS, NOW),

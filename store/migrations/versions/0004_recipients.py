@@ -16,7 +16,7 @@ def upgrade() -> None:
     _leads()
     _instances()
     _stops()
-    op.create_index("ix_drafts_recipient", "drafts", [sa.text(DRAFT_RECIPIENT)])
+    op.create_index("ix_drafts_recipient", "drafts", [sa.text(DRAFT_RECIPIENT), "sent_at"])
     op.create_index("ix_suppressions_who", "suppressions", ["workspace", "who"])
     op.create_index("ix_events_lead", "events", ["workspace", sa.text("(answer ->> 'lead_id')")])
     op.execute("ALTER TABLE tasks DROP CONSTRAINT ck_tasks_kind_known")
