@@ -8,6 +8,7 @@ import json
 import resource
 import signal
 import sys
+from contextlib import suppress
 from typing import IO, Any
 
 from pydantic import TypeAdapter
@@ -43,7 +44,8 @@ def main() -> None:
     """Read messages until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started it ends it
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    with suppress(ValueError, OSError):  # macOS knows the limit and keeps none
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold what people wrote
     sys.stdout.buffer.write(READY)
     sys.stdout.buffer.flush()
