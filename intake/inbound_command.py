@@ -41,39 +41,41 @@ def _duration(written: str | None) -> str | None:
     return written
 
 
+_Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE...", allow_dash=True, help="A message as it came (RFC 5322), however large; `-` is stdin."
+    ),
+]
+_Imap = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Take each message of a folder: imaps://user:password@host/INBOX; `-` reads the URL from stdin.",
+    ),
+]
+_Sent = Annotated[bool, typer.Option("--sent", help="With --imap: look there for copies of what may have been sent.")]
+_Every = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION", callback=_duration, help="With --imap: look again so often, until SIGTERM or Ctrl-C."
+    ),
+]
+_Dry = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Print what each FILE would be taken for. It needs no settings and no database."),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print a JSON object a message instead of a sentence.")]
+
+
 def inbound(
     context: typer.Context,
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="FILE...", allow_dash=True, help="A message as it came (RFC 5322), however large; `-` is stdin."
-        ),
-    ] = None,
-    imap: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Take each message of a folder: imaps://user:password@host/INBOX; `-` reads the URL from stdin.",
-        ),
-    ] = None,
-    sent: Annotated[
-        bool, typer.Option("--sent", help="With --imap: look there for copies of what may have been sent.")
-    ] = False,
-    every: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DURATION", callback=_duration, help="With --imap: look again so often, until SIGTERM or Ctrl-C."
-        ),
-    ] = None,
-    dry: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Print what each FILE would be taken for. It needs no settings and no database."
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object a message instead of a sentence.")
-    ] = False,
+    files: _Files = None,
+    imap: _Imap = None,
+    sent: _Sent = False,
+    every: _Every = None,
+    dry: _Dry = False,
+    as_json: _Json = False,
 ) -> None:
     """Take mail that came in: a reply stops, an address that failed is suppressed, an automatic reply holds.
 
