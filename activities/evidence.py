@@ -12,12 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from activities.recording import At, pause, settle_as_seen, why_seen
 from domain.draft import DraftState, draft_key
 from domain.evidence import EvidenceKind
-from domain.instance import InstanceStatus, Reason
+from domain.instance import FINAL, InstanceStatus, Reason
 from domain.step import Paused
 from domain.task import TaskKind
 from store.drafts import StoredDraft
 from store.evidence import Seen, add_evidence, find_evidence
-from store.facts import StepFacts, lock_step
+from store.facts import StepFacts, lock_step, read_facts
 from store.ledger import add_note
 from store.tasks import open_task
 
@@ -37,15 +37,25 @@ class Bearing(StrEnum):
     CONTRADICTS = "contradicts"
 
 
+class Concern(NamedTuple):
+    """What a person has to look into beside what was seen. `why` names no person."""
+
+    reason: Reason
+    why: str
+
+
 class Taken(NamedTuple):
     """What a piece of evidence means, each time it is taken; `paused`: its instance waits because of it."""
 
     bearing: Bearing
     paused: bool = False
+    reason: Reason = Reason.EVIDENCE_CONTRADICTS
 
 
-async def take_evidence(connection: AsyncConnection, draft_id: str, seen: Seen, by: str) -> Taken:
-    """Take what was seen of a draft's message; taking it again changes nothing.
+async def take_evidence(
+    connection: AsyncConnection, draft_id: str, seen: Seen, by: str, concern: Concern | None = None
+) -> Taken:
+    """Take what was seen of a draft's message; taking it again changes nothing. A `concern` pauses the instance.
 
     The caller tells the workflow afterwards: one that waits for just this goes on, or pauses. Raises LookupError when
     there is no such draft.
@@ -60,7 +70,22 @@ async def take_evidence(connection: AsyncConnection, draft_id: str, seen: Seen, 
     if new:
         await add_note(connection, instance, step, "evidence", by=by, why=why_seen(seen))
         await _count_copies(at, draft, seen)
-    return await _weigh(at, draft, seen, facts, new=new)
+    taken = await _weigh(at, draft, seen, facts, new=new)
+    if concern is None or taken.bearing is Bearing.CONTRADICTS:
+        return taken
+    return taken._replace(paused=await _ask_a_person(at, concern, new=new), reason=concern.reason)
+
+
+async def _ask_a_person(at: At, concern: Concern, *, new: bool) -> bool:
+    """Open a task, and let the instance wait for whoever does it; say whether it waits."""
+    facts = await read_facts(at.connection, at.locked, at.step)  # evidence may have moved it on just now
+    if not new:
+        return (facts.reason, facts.status) == (concern.reason, InstanceStatus.PAUSED)
+    await _alarm(at, concern.why)
+    if facts.status in (*FINAL, InstanceStatus.PAUSED):
+        return False
+    await pause(at, Paused(reason=concern.reason))
+    return True
 
 
 async def _weigh(at: At, draft: StoredDraft, seen: Seen, facts: StepFacts, *, new: bool) -> Taken:

@@ -59,6 +59,8 @@ class Reason(StrEnum):
     STEP_FAILED = "step_failed"
     UNRENDERABLE = "unrenderable"
     EVIDENCE_CONTRADICTS = "evidence_contradicts"
+    UNDELIVERED = "undelivered"
+    LONG_ABSENCE = "long_absence"
     STORE_IS_BEHIND = "store_is_behind"
     RECIPIENT_IN_USE = "recipient_in_use"
     # stopped

@@ -14,7 +14,7 @@ class TaskKind(StrEnum):
     APPROVE_DRAFT: read a rendered message, and approve, edit or reject it.
     MANUAL_STEP: do what its instructions say, and say that it is done.
     SHARED_RECIPIENT: two follow-ups that tolerate no other go to one address by now: stop one, or resume this one too.
-    ALARM: evidence contradicts what was decided or recorded: find out why, and say what is to be done.
+    ALARM: evidence contradicts what was decided or recorded, or a message came back: find out why.
     """
 
     SETTLE_OUTCOME = "settle_outcome"

@@ -24,7 +24,7 @@ _TYPES = ("message/rfc822", "application/octet-stream")
 _LONGER = 6
 _REFUSALS: dict[int | str, dict[str, Any]] = REFUSALS | {
     415: {**REFUSALS[415], "description": f"The body is neither {_TYPES[0]} nor {_TYPES[1]}."},
-    422: {**REFUSALS[422], "description": "The body is no message, or has the Message-ID of another."},
+    422: {**REFUSALS[422], "description": "The body is no message."},
     503: {**REFUSALS[503], "description": "Give the message again: what was stored by now counts."},
 }
 

@@ -7,43 +7,32 @@ A message that names one of ours is evidence that ours went out; an answer or a 
 is made from the message. All of it may be repeated: whatever went wrong, give the message again.
 """
 
-import asyncio
 import logging
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.evidence import Bearing
-from domain.event import EVENT, Event, EventType
 from domain.evidence import EvidenceKind
 from intake import event_facts
 from intake.events import EventDoor, NotTakenError
-from intake.inbound_kind import InboundKind
-from intake.inbound_mail import Inbound, read_inbound
+from intake.inbound_class import InboundKind
+from intake.inbound_consequence import Consequence, consequence_of
+from intake.inbound_mail import Inbound, content_key
+from intake.inbound_reader import Reader
 from intake.witness import Witness
 from store.engine import is_down
 from store.evidence import Named, Seen
 
 _log = logging.getLogger(__name__)
-# What a message with pictures has; larger ones are refused before they are read.
-MOST_BYTES = 10 * 1024 * 1024
-# A day further off than this was misread, or misspelt.
-_LONGEST_ABSENCE = timedelta(days=180)
-_EVIDENCE = {
-    InboundKind.REPLY: EvidenceKind.REPLY,
-    InboundKind.AUTO_REPLY: EvidenceKind.AUTO_REPLY,
-    InboundKind.BOUNCE: EvidenceKind.BOUNCE,
-    InboundKind.DELIVERY_NOTICE: EvidenceKind.DELIVERY,
-}
-_EVENTS = {
-    InboundKind.REPLY: EventType.REPLIED,
-    InboundKind.AUTO_REPLY: EventType.REPLIED,
-    InboundKind.BOUNCE: EventType.BOUNCED,
-}
+# Over HTTP, where the signature is of the whole: 25 MB of attachments, which is what most servers take, are 35 MB in
+# base64. Of any message only its beginning is read.
+MOST_BYTES = 50 * 1024 * 1024
+# How long somebody who writes anew is taken to answer what we wrote last.
+_ANSWERS_FOR = timedelta(days=30)
 
 
 class Done(StrEnum):
@@ -61,7 +50,10 @@ class Done(StrEnum):
 
 
 class InboundAnswer(BaseModel):
-    """What a message is answered: ids, codes and instants alone. `key` is made from it, and names no person."""
+    """What a message is answered: ids, codes and instants alone.
+
+    `key` is made from it, and from the message of ours that it is about; it names no person.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,6 +64,11 @@ class InboundAnswer(BaseModel):
     step: int | None = None
     evidence: Bearing | None = None
     event: event_facts.Answer | None = None
+
+    @property
+    def event_id(self) -> str:
+        """How it is called as evidence, and as the event that follows from it."""
+        return f"inbound:{self.key}"
 
     @property
     def sentence(self) -> str:
@@ -90,15 +87,19 @@ class InboundDoor:
     def __init__(self, engine: AsyncEngine, events: EventDoor, *, workspace: str) -> None:
         self.witness = Witness(engine, events.starter, workspace=workspace)
         self._events = events
+        self._reader = Reader()
+
+    def close(self) -> None:
+        """End the process that reads mail; the end of this one does that, too."""
+        self._reader.close()
 
     async def take(self, raw: bytes, came_at: datetime | None = None) -> InboundAnswer:
         """Take a message that came in: when this returns, its facts are stored and its workflows know.
 
-        `came_at` is when it arrived, if that was not just now. Raises InboundError for what is no message, EventError
-        for one whose Message-ID another message had, NotTakenError for one to be given again, PostgreSQL or Temporal
-        being down.
+        `came_at` is when it arrived, if that was not just now. Raises InboundError for what is no message, and
+        NotTakenError for one to be given again, PostgreSQL or Temporal being down.
         """
-        inbound = await asyncio.to_thread(read_inbound, raw)
+        inbound = await self._reader.read(raw)
         now = datetime.now(UTC)
         came_at = min(came_at, now) if came_at is not None and came_at.year >= 2000 else now
         try:
@@ -111,26 +112,42 @@ class InboundDoor:
         return answer
 
     async def _take(self, inbound: Inbound, came_at: datetime) -> InboundAnswer:
-        named = await self.witness.find(_names(inbound))
+        named = await self.witness.find(inbound.names)
+        if named is None:
+            return await self._take_unnamed(inbound, came_at)
+        came_at = max(came_at, named.claimed_at or came_at)  # by another clock, in whole seconds
+        done = _done(inbound, named)
+        answer = _answer(inbound, named, done)
+        if done is Done.FROM_US:
+            return answer
+        own_copy = Consequence(EvidenceKind.DELIVERY)
+        consequence = own_copy if done is Done.OWN_COPY else consequence_of(inbound, named, came_at, answer.event_id)
+        by = answer.event_id
+        # the workflow is told last: a stop must be known before it goes on to the next step
+        seen = Seen(consequence.evidence, by, came_at)
+        async with self._events.turn_of(named.lead_id):
+            taken = await self.witness.weigh(named.draft_id, seen, by, consequence.concern)
+        event = await self._events.deliver(consequence.event) if consequence.event else None
+        await self.witness.tell(named.draft_id, taken, by)
+        return answer.model_copy(update={"evidence": taken.bearing, "event": event})
+
+    async def _take_unnamed(self, inbound: Inbound, came_at: datetime) -> InboundAnswer:
+        """Take what a person, or their program, wrote anew: it proves nothing of a message, but it is their word."""
+        named = None
+        if inbound.kind in (InboundKind.REPLY, InboundKind.AUTO_REPLY):
+            named = await self.witness.find_written_to(inbound.senders, came_at - _ANSWERS_FOR)
         if named is None:
             return InboundAnswer(key=inbound.key, kind=inbound.kind, done=Done.UNMATCHED)
-        done = _done(inbound, named)
-        place = {"key": inbound.key, "kind": inbound.kind, "instance_id": named.instance_id, "step": named.step}
-        if done is Done.FROM_US:
-            return InboundAnswer(**place, done=done)
-        kind = EvidenceKind.DELIVERY if done is Done.OWN_COPY else _EVIDENCE[inbound.kind]
-        by = f"inbound:{inbound.key}"
-        # the workflow is told last: a stop must be known before it goes on to the next step
-        async with self._events.turn_of(named.lead_id):
-            taken = await self.witness.weigh(named.draft_id, Seen(kind, by, came_at), by)
-        event = _event(inbound, named, came_at) if done is Done.TAKEN else None
-        answer = await self._events.deliver(event) if event else None
-        await self.witness.tell(named.draft_id, taken, by)
-        return InboundAnswer(**place, done=done, evidence=taken.bearing, event=answer)
+        answer = _answer(inbound, named, Done.TAKEN)
+        consequence = consequence_of(inbound, named, came_at, answer.event_id)
+        event = await self._events.deliver(consequence.event) if consequence.event else None
+        return answer.model_copy(update={"event": event})
 
 
-def _names(inbound: Inbound) -> list[str]:
-    return list(dict.fromkeys((*([inbound.own] if inbound.own else []), *inbound.message_hashes, *inbound.tokens)))
+def _answer(inbound: Inbound, named: Named, done: Done) -> InboundAnswer:
+    """Name a message by what it is about, too: programs give one id to several messages."""
+    key = content_key(f"{inbound.key} {inbound.kind} {named.draft_id}".encode())
+    return InboundAnswer(key=key, kind=inbound.kind, done=done, instance_id=named.instance_id, step=named.step)
 
 
 def _done(inbound: Inbound, named: Named) -> Done:
@@ -145,22 +162,3 @@ def _plain(address: str) -> str:
     """Return an address without what follows a plus in it."""
     local, at, domain = address.rpartition("@")
     return local.partition("+")[0] + at + domain
-
-
-def _event(inbound: Inbound, named: Named, came_at: datetime) -> Event | None:
-    kind = _EVENTS.get(inbound.kind)
-    if kind is None:
-        return None
-    data: dict[str, Any] = {"lead_id": named.lead_id}
-    if inbound.kind is InboundKind.AUTO_REPLY:
-        data |= {"auto": True, "until": _until(inbound.away_until, came_at)}
-    if inbound.kind is InboundKind.BOUNCE and "@" in named.recipient:  # else it was forgotten
-        data["email"] = named.recipient
-    said = {"id": f"inbound:{inbound.key}", "type": kind, "timestamp": came_at, "data": data}
-    return EVENT.validate_python(said)
-
-
-def _until(away_until: date | None, came_at: datetime) -> date | None:
-    if away_until is None or not came_at.date() < away_until <= came_at.date() + _LONGEST_ABSENCE:
-        return None
-    return away_until

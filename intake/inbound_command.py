@@ -13,8 +13,11 @@ import typer
 
 from domain.duration import read_duration
 from intake.events import NotTakenError
-from intake.file_error import read_whole
-from intake.inbound import MOST_BYTES, InboundAnswer, InboundDoor
+from intake.file_error import FileError
+from intake.inbound import InboundAnswer, InboundDoor
+from intake.inbound_dry_run import dry_run
+from intake.inbound_files import read_beginning
+from intake.inbound_mail import InboundError
 from intake.inbound_polling import Found, Inbox, NotRead, look_among_sent
 from intake.mailbox import ImapError, Mailbox, read_imap_url
 
@@ -38,41 +41,53 @@ def _duration(written: str | None) -> str | None:
     return written
 
 
+_Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE...", allow_dash=True, help="A message as it came (RFC 5322), however large; `-` is stdin."
+    ),
+]
+_Imap = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Take each message of a folder: imaps://user:password@host/INBOX; `-` reads the URL from stdin.",
+    ),
+]
+_Sent = Annotated[bool, typer.Option("--sent", help="With --imap: look there for copies of what may have been sent.")]
+_Every = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION", callback=_duration, help="With --imap: look again so often, until SIGTERM or Ctrl-C."
+    ),
+]
+_Dry = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Print what each FILE would be taken for. It needs no settings and no database."),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print a JSON object a message instead of a sentence.")]
+
+
 def inbound(
     context: typer.Context,
-    file: Annotated[
-        Path | None,
-        typer.Argument(metavar="FILE", allow_dash=True, help="One message as it came (RFC 5322); `-` is stdin."),
-    ] = None,
-    imap: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Take each message of a folder: imaps://user:password@host/INBOX; `-` reads the URL from stdin.",
-        ),
-    ] = None,
-    sent: Annotated[
-        bool, typer.Option("--sent", help="With --imap: look there for copies of what may have been sent.")
-    ] = False,
-    every: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DURATION", callback=_duration, help="With --imap: look again so often, until SIGTERM or Ctrl-C."
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print a JSON object a message instead of a sentence.")
-    ] = False,
+    files: _Files = None,
+    imap: _Imap = None,
+    sent: _Sent = False,
+    every: _Every = None,
+    dry: _Dry = False,
+    as_json: _Json = False,
 ) -> None:
-    """Take mail that came in: a reply stops, a bounce stops and suppresses, an automatic reply holds.
+    """Take mail that came in: a reply stops, an address that failed is suppressed, an automatic reply holds.
 
     It may be given any number of times. A message that names none of ours changes nothing. The exit code is 1 when one
-    could not be taken.
+    could not be read, or is no message; with --dry-run only when one could not be read.
 
     Example: `python starter.py inbound --imap - --every 60s < mailbox.url`
     """
-    if (file is None) == (imap is None) or (imap is None and (sent or every)):
-        raise typer.BadParameter("give FILE or --imap, and --sent and --every with --imap alone")
+    if bool(files) == (imap is not None) or (imap is None and (sent or every)) or (dry and not files):
+        raise typer.BadParameter("give FILE or --imap; --dry-run with FILE alone, --sent and --every with --imap alone")
+    if dry:
+        raise typer.Exit(asyncio.run(_dry_run(files or [], as_json=as_json)))
     reach = context.find_object(Reach)
     if reach is None:
         raise RuntimeError("this command was not called through the starter")
@@ -80,13 +95,34 @@ def inbound(
 
     async def work(door: InboundDoor) -> None:
         if imap is None:
-            say(await door.take(read_whole(file or Path("-"), MOST_BYTES)))
+            for file in files or []:
+                say(await _take(door, file))
             return
         mailbox = read_imap_url(sys.stdin.readline().strip() if imap == "-" else imap)
         await _watch(_poll_of(door, mailbox, sent=sent), read_duration(every) if every else None, say)
 
     reach.run(work)
     raise typer.Exit(1 if say.refused else 0)
+
+
+async def _dry_run(files: list[Path], *, as_json: bool) -> int:
+    code = 0
+    async for one in dry_run(files):
+        if isinstance(one, FileError):
+            code = 1
+            typer.echo(f"starter: {one}", err=True)
+        else:
+            typer.echo(json.dumps(one.facts) if as_json else one.sentence)
+    return code
+
+
+async def _take(door: InboundDoor, file: Path) -> InboundAnswer | NotRead:
+    try:
+        return await door.take(read_beginning(file))
+    except FileError as error:
+        return NotRead("", str(error))
+    except InboundError as error:
+        return NotRead(str(file), str(error))
 
 
 class _Said:

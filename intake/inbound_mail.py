@@ -6,32 +6,19 @@ is an `Inbound` or InboundError is raised.
 
 import hashlib
 import re
-from collections.abc import Iterable
 from datetime import date
-from email import policy
-from email.message import Message
-from email.parser import BytesParser
 from typing import NamedTuple
 
 from intake.event_reading import EventError
-from intake.inbound_absence import read_absence
-from intake.inbound_kind import InboundKind, Told, kind_of, senders, value, values
+from intake.inbound_absence import Absence, read_absence
+from intake.inbound_class import Failure, InboundKind
+from intake.inbound_kind import classify
+from intake.inbound_names import named_hashes, own_hash, thread_hashes, tokens
+from intake.inbound_parts import READ_BYTES, Part, addresses, read_parts, value, values
 
-# Large enough for every report; of a message that is larger its attachments are left unread. Both bounds keep what
-# was made to be slow under a second or two.
-READ_BYTES = 256 * 1024
-_MOST_LINES = 10_000
-# Each level of nesting costs a look at every line below it, and takes a content type to begin.
-_MOST_PARTS = 50
-# A thread names at most about so many messages, oldest first; the newest come last.
+__all__ = ["READ_BYTES", "Inbound", "InboundError", "read_coarsely", "read_inbound"]
+_ANY_HASH = re.compile(rb"(?<![0-9A-Za-z])([0-9a-fA-F]{40})@")
 _MOST_NAMED = 100
-# `domain.draft.message_hash`; nothing that continues it, or it would be part of a longer word
-_HASH = r"(?<![0-9A-Za-z])([0-9a-fA-F]{40})@"
-_NAMED = re.compile(_HASH)
-_TOKEN = re.compile(r"\+([0-9a-fA-F]{40})@")
-# as it stands in what a report returns: a part of it, or its text
-_RETURNED = re.compile(rb"(?im)^[ \t>|]*(?:original-)?message-id:\s*<?([0-9a-f]{40})@")
-_TO = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
 
 
 class InboundError(EventError):
@@ -43,8 +30,10 @@ class Inbound(NamedTuple):
 
     `key` names it, the same however often it comes. `own` is what it would be of ours, if it were a copy of one.
     `message_hashes` are the messages it names that might be ours, the likeliest first; `tokens` those it was addressed
-    by (`local+hash@domain`). `senders` are addresses in lower case. `away_until` is the day an automatic reply says its
-    writer is back, where that is sure.
+    by (`local+hash@domain`). `senders` are addresses in lower case. `failures` are the recipients that a bounce fails,
+    or who complains; `status` and `recipient` are of the first of them, or of whom a notice speaks; `delivered` got the
+    message by the same report. `away_until` is the day an automatic reply says its writer is back, where that is sure;
+    `for_good` says that nobody will be. `is_of_another`: a report of a message in a thread of ours that is not ours.
     """
 
     key: str
@@ -53,60 +42,80 @@ class Inbound(NamedTuple):
     message_hashes: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
     senders: tuple[str, ...] = ()
-    failed_recipients: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    delivered: tuple[str, ...] = ()
+    status: str = ""
+    recipient: str = ""
     away_until: date | None = None
+    for_good: bool = False
+    is_of_another: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The messages that it may be about, the likeliest first: itself, what it names, what it was addressed by."""
+        own = (self.own,) if self.own else ()
+        return tuple(dict.fromkeys((*own, *self.message_hashes, *self.tokens)))
+
+    @property
+    def failed_recipients(self) -> tuple[str, ...]:
+        """The addresses that could not be reached, as far as the message names them."""
+        return tuple(one.recipient for one in self.failures if one.recipient)
+
+    @property
+    def suppresses(self) -> bool:
+        """Whether whoever it fails is not to be written to any more, if we wrote to them."""
+        if self.kind is InboundKind.COMPLAINT:
+            return True
+        return (
+            self.kind is InboundKind.BOUNCE and not self.is_of_another and any(one.suppresses for one in self.failures)
+        )
 
 
 def read_inbound(raw: bytes) -> Inbound:
-    """Read a message. Raises InboundError for what is none."""
-    raw = b"".join(raw[:READ_BYTES].splitlines(keepends=True)[:_MOST_LINES])
-    message = _parse(raw)
-    if not message.keys():
+    """Read a message. Raises InboundError for what begins without a header."""
+    part = read_parts(raw)
+    if part is None:
         raise InboundError(["it is not a message: it begins without a header"])
     try:
-        return _read(raw, message)
+        return _read(raw, part)
     except Exception:  # the standard library's parsers raise what they like on what strangers write
-        raise InboundError(["it can't be read: its header is malformed"]) from None
+        return read_coarsely(raw)
 
 
-def _parse(raw: bytes) -> Message:
-    parser = BytesParser(policy=policy.compat32)  # the newer policies raise where this one notes a defect
-    whole = raw.lower().count(b"content-type:") <= _MOST_PARTS
-    return parser.parsebytes(raw, headersonly=not whole)
+def read_coarsely(raw: bytes) -> Inbound:
+    """Take a message that can't be read for an answer to whatever message of ours it may name."""
+    found = (one.decode().lower() for one in _ANY_HASH.findall(raw[:READ_BYTES]))
+    return Inbound(content_key(raw), InboundKind.REPLY, message_hashes=tuple(dict.fromkeys(found))[:_MOST_NAMED])
 
 
-def _read(raw: bytes, message: Message) -> Inbound:
-    told = kind_of(message)
-    automatic = told.kind is InboundKind.AUTO_REPLY
+def _read(raw: bytes, part: Part) -> Inbound:
+    told = classify(part, raw)
+    named, addressed = named_hashes(part, told.kind), tokens(part)
+    absence = read_absence(part) if told.kind is InboundKind.AUTO_REPLY else Absence()
     return Inbound(
-        key=_key(raw, message),
+        key=_key(raw, part),
         kind=told.kind,
-        own=next(iter(_hashes(_NAMED, [value(message, "Message-ID")])), None),
-        message_hashes=_named(raw, message, told),
-        tokens=_hashes(_TOKEN, (text for name in _TO for text in values(message, name))),
-        senders=senders(message),
-        failed_recipients=told.failed_recipients,
-        away_until=read_absence(message) if automatic else None,
+        own=own_hash(part),
+        message_hashes=named,
+        tokens=addressed,
+        senders=addresses(values(part, "From")[:1]),
+        failures=told.failures,
+        delivered=told.delivered,
+        status=told.status,
+        recipient=told.recipient,
+        away_until=absence.until,
+        for_good=absence.for_good,
+        is_of_another=bool(told.failures) and not named and not addressed and bool(thread_hashes(part)),
     )
 
 
-def _key(raw: bytes, message: Message) -> str:
-    message_id = "".join(value(message, "Message-ID").split())
-    named = message_id.encode("utf-8", "surrogateescape") if message_id else raw
-    return hashlib.sha256(named).hexdigest()[:40]
+def _key(raw: bytes, part: Part) -> str:
+    """Name a message by its id, else by what it says: a program that writes an empty id writes it into all of them."""
+    message_id = "".join(value(part, "Message-ID").split())
+    named = message_id if re.search(r"[^<>@]", message_id) else ""
+    return content_key(named.encode("utf-8", "surrogateescape") if named else raw)
 
 
-def _named(raw: bytes, message: Message, told: Told) -> tuple[str, ...]:
-    """Name the messages that may be ours. What a report returns comes first: it is just that message."""
-    returned: list[str] = []
-    if told.kind in (InboundKind.BOUNCE, InboundKind.DELIVERY_NOTICE):
-        head = re.search(rb"\r?\n\r?\n", raw)
-        returned = [one.decode().lower() for one in _RETURNED.findall(raw[head.end() :] if head else b"")]
-    answered = _hashes(_NAMED, values(message, "In-Reply-To"))
-    before = _hashes(_NAMED, values(message, "References"))
-    return tuple(dict.fromkeys((*returned[:_MOST_NAMED], *answered, *reversed(before))))
-
-
-def _hashes(pattern: re.Pattern[str], texts: Iterable[str]) -> tuple[str, ...]:
-    found = [one.lower() for text in texts for one in pattern.findall(text)]
-    return tuple(dict.fromkeys(found[-_MOST_NAMED:]))
+def content_key(content: bytes) -> str:
+    """Derive a key; of a large message its beginning is known alone."""
+    return hashlib.sha256(content[:READ_BYTES]).hexdigest()[:40]

@@ -25,7 +25,7 @@ from store.evidence import Seen, Unknown
 
 
 class NotRead(NamedTuple):
-    """A message of a folder that can't be taken, and why."""
+    """A message that can't be taken, where it is, and why."""
 
     place: str
     why: str
@@ -33,7 +33,7 @@ class NotRead(NamedTuple):
     @property
     def sentence(self) -> str:
         """What people are told."""
-        return f"{self.place}: {self.why}"
+        return f"{self.place}: {self.why}" if self.place else self.why
 
 
 class Found(NamedTuple):

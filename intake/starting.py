@@ -79,10 +79,6 @@ class Starter:
         """Tell these instances, which the store has paused, that they are."""
         await self._tell(instance_ids, PAUSE, Pause(reason=reason, by=by))
 
-    async def contradicted(self, instance_id: str, by: str) -> None:
-        """Tell an instance, which the store has paused, that evidence contradicts what it is about to do."""
-        await self._tell([instance_id], PAUSE, Pause(reason=Reason.EVIDENCE_CONTRADICTS, by=by))
-
     async def _tell(self, instance_ids: Sequence[str], name: str, command: Stop | Resume | Pause | Look) -> None:
         limit = asyncio.Semaphore(_AT_ONCE)
 

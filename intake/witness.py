@@ -1,13 +1,16 @@
 """What was seen of our messages outside, brought in: the facts first, and the workflow told when all else is done."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.service import RPCError
 
-from activities.evidence import Bearing, Taken, take_evidence
+from activities.evidence import Bearing, Concern, Taken, take_evidence
 from domain.draft import draft_key
 from intake.events import NotTakenError
 from intake.starting import Starter
-from store.evidence import Named, Seen, Unknown, find_named, list_unknown
+from store.evidence import Named, Seen, Unknown, find_named, find_written_to, list_unknown
 
 _PAGE = 500
 
@@ -20,7 +23,7 @@ class Witness:
         self._starter = starter
         self._workspace = workspace
 
-    async def find(self, message_hashes: list[str]) -> Named | None:
+    async def find(self, message_hashes: Sequence[str]) -> Named | None:
         """Find the draft that the first of these names; the next where that is none of ours."""
         if not message_hashes:
             return None
@@ -32,10 +35,17 @@ class Witness:
         async with self._engine.connect() as connection:
             return await list_unknown(connection, self._workspace, after, _PAGE)
 
-    async def weigh(self, draft_id: str, seen: Seen, by: str) -> Taken:
+    async def find_written_to(self, addresses: Sequence[str], since: datetime) -> Named | None:
+        """Find the newest draft that went to one of these addresses, or may have."""
+        if not addresses:
+            return None
+        async with self._engine.connect() as connection:
+            return await find_written_to(connection, self._workspace, addresses, since)
+
+    async def weigh(self, draft_id: str, seen: Seen, by: str, concern: Concern | None = None) -> Taken:
         """Keep what was seen, and what follows from it."""
         async with self._engine.begin() as connection:
-            return await take_evidence(connection, draft_id, seen, by)
+            return await take_evidence(connection, draft_id, seen, by, concern)
 
     async def tell(self, draft_id: str, taken: Taken, by: str) -> None:
         """Tell the workflow, which may go on by it: so a stop is stored before. Raises NotTakenError."""
@@ -44,6 +54,6 @@ class Witness:
             if taken.bearing is Bearing.SETTLES:
                 await self._starter.settled(instance, step, by)
             if taken.paused:
-                await self._starter.contradicted(instance, by)
+                await self._starter.paused([instance], taken.reason, by)
         except (RPCError, RuntimeError) as error:  # RuntimeError is how a failed connect shows
             raise NotTakenError("Temporal can't be reached: give it again") from error

@@ -14,7 +14,7 @@ _WHAT = {
     TaskKind.SETTLE_OUTCOME: "find out whether it was sent, and say so",
     TaskKind.APPROVE_DRAFT: "read the message, and approve, edit or reject it",
     TaskKind.MANUAL_STEP: "do this, and say that it is done",
-    TaskKind.ALARM: "find out why what was seen contradicts what is recorded",
+    TaskKind.ALARM: "look into what was seen of the message outside",
 }
 
 

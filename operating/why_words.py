@@ -22,6 +22,8 @@ BECAUSE: dict[Reason, str] = {
     Reason.STEP_FAILED: "delivering failed several times by our own fault",
     Reason.UNRENDERABLE: "the lead's data no longer fill the template",
     Reason.EVIDENCE_CONTRADICTS: "what was seen outside contradicts what was decided or recorded",
+    Reason.UNDELIVERED: "an earlier message came back, for a reason that is not the lead's address",
+    Reason.LONG_ABSENCE: "an automatic reply said that the lead is away for more than a year, or for good",
     Reason.STORE_IS_BEHIND: "the database was restored to an earlier point and has lost whether it was sent",
     Reason.RECIPIENT_IN_USE: "another follow-up goes to the same address, and neither tolerates that",
     Reason.NOT_ENROLLED: "the tables know no such enrolment",

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from aiosmtplib import SMTPResponseException
 
+from domain.enhanced_status import FailureCause, cause_of
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
 from providers.smtp_wire import GarbledReplyError, Reply, StrayReplyError
 
@@ -65,9 +66,8 @@ _JUDGED = re.compile(r"4\.[27]\.\d{1,3}\b")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 # Enhanced codes of a bad *sender* (RFC 3463, 3.2), which servers that delay rejections give at RCPT
 _SENDER_STATUS = {"5.1.7", "5.1.8"}
-# Servers without enhanced codes use 550 for "no such user" and for "I won't relay for you" alike. Taking the second
-# for the first would suppress good addresses, one for every lead, so doubt goes to the configuration.
-_BARE_POLICY = re.compile(r"relay|sender|policy|spam|block|black|denied|authent|rcpthosts|verif|client", re.IGNORECASE)
+# Replies to RCPT that say "no such mailbox" even without enhanced codes and words (RFC 5321, 4.2.3)
+_NO_MAILBOX = (550, 551, 553)
 
 
 def outcome_of(phase: Phase, happened: Reply | Exception, trust: Trust) -> Outcome:
@@ -165,9 +165,10 @@ def _fault(phase: Phase, reply: Reply) -> Fault:
         return Fault.MESSAGE
     if phase is Phase.MAIL:
         return Fault.CONFIGURATION
-    if status.startswith("5.1.") or status == "5.2.1":
+    cause = cause_of([status] if status else [], reply.text)
+    if cause is FailureCause.ADDRESS and (status or phase is Phase.RCPT):
         return Fault.RECIPIENT
-    if phase is Phase.RCPT:
+    if phase is Phase.RCPT and cause is not FailureCause.MAILBOX_FULL:
         return _fault_at_rcpt(reply, status)
     # 5.7.x here too: the server has read the text, and judges it (spam, alignment), not the address and not the relay
     return Fault.MESSAGE
@@ -176,7 +177,8 @@ def _fault(phase: Phase, reply: Reply) -> Fault:
 def _fault_at_rcpt(reply: Reply, status: str) -> Fault:
     if status.startswith("5.2."):  # a full mailbox, a limit of the mailbox: the address is good
         return Fault.MESSAGE
-    if not status and reply.code in (550, 551, 553) and not _BARE_POLICY.search(reply.text):
+    # Without any words the code says it alone; with words that do not, it may be about us (relaying, a blocklist)
+    if not status and reply.code in _NO_MAILBOX and not reply.text.strip():
         return Fault.RECIPIENT
     return Fault.CONFIGURATION
 

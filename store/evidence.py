@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import bindparam, collate, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,20 @@ from store.tables import Draft, Evidence, Instance
 # Written out: the indexes are of just these expressions.
 _LEFT_PART = func.split_part(Draft.message_id, literal_column("'@'"), literal_column("1"))
 _UNKNOWN = Draft.state == literal_column(f"'{DraftState.UNKNOWN}'")
+
+
+_RECIPIENT = func.lower(collate(Draft.recipient, "C"))
+_MAY_HAVE_ARRIVED = (DraftState.SENT, DraftState.SENDING, DraftState.UNKNOWN)
+_NAMED = select(
+    func.substr(_LEFT_PART, 2),
+    Draft.id,
+    Draft.instance_id,
+    Draft.step,
+    Instance.lead_id,
+    Draft.sender,
+    Draft.recipient,
+    Draft.claimed_at,
+).join(Instance, Instance.id == Draft.instance_id)
 
 
 class Seen(NamedTuple):
@@ -35,6 +49,7 @@ class Named(NamedTuple):
     lead_id: str
     sender: str
     recipient: str
+    claimed_at: datetime | None  # when it was sent last, if at all; nobody can have answered it before
 
 
 async def add_evidence(connection: AsyncConnection, workspace: str, draft_id: str, seen: Seen, by: str) -> bool:
@@ -53,21 +68,23 @@ async def find_evidence(connection: AsyncConnection, draft_id: str) -> list[Seen
 
 async def find_named(connection: AsyncConnection, workspace: str, message_hashes: Sequence[str]) -> list[Named]:
     """Find the drafts of a workspace that these hashes name, in the order of the hashes."""
-    statement = (
-        select(
-            func.substr(_LEFT_PART, 2),
-            Draft.id,
-            Draft.instance_id,
-            Draft.step,
-            Instance.lead_id,
-            Draft.sender,
-            Draft.recipient,
-        )
-        .join(Instance, Instance.id == Draft.instance_id)
-        .where(_LEFT_PART.in_([f"<{one}" for one in message_hashes]), Instance.workspace == workspace)
-    )
+    statement = _NAMED.where(_LEFT_PART.in_([f"<{one}" for one in message_hashes]), Instance.workspace == workspace)
     found = [Named(*row) for row in await connection.execute(statement)]
     return sorted(found, key=lambda named: message_hashes.index(named.message_hash))
+
+
+async def find_written_to(
+    connection: AsyncConnection, workspace: str, addresses: Sequence[str], since: datetime
+) -> Named | None:
+    """Find the newest draft that went to one of these addresses, or may have, since an instant."""
+    statement = _NAMED.where(
+        _RECIPIENT.in_(sorted({one.lower() for one in addresses})),
+        Instance.workspace == workspace,
+        Draft.state.in_(_MAY_HAVE_ARRIVED),
+        Draft.claimed_at >= since,
+    )
+    row = (await connection.execute(statement.order_by(Draft.claimed_at.desc(), Draft.id).limit(1))).one_or_none()
+    return Named(*row) if row else None
 
 
 class Unknown(NamedTuple):

@@ -17,6 +17,9 @@ WHAT_HAPPENED = {
     Reason.STEP_FAILED: "Delivering failed several times by our own fault; nothing was sent. See the worker's log.",
     Reason.UNRENDERABLE: "The lead's data no longer fill the template; nothing was sent. Mend them, then resume.",
     Reason.EVIDENCE_CONTRADICTS: "The message counts as not sent, but was **seen outside**. Resuming does not send it.",
+    Reason.UNDELIVERED: "A message **came back** for good, and its address is not at fault: a policy, a blocklist, its "
+    "size. Nobody is suppressed. Find out why, then resume.",
+    Reason.LONG_ABSENCE: "An automatic reply says that the lead is away for more than a year, or for good.",
     Reason.STORE_IS_BEHIND: "The database was restored to an earlier point, and has lost whether this message **was "
     "sent**. A plain resume says nothing of that.",
     Reason.RECIPIENT_IN_USE: "Another follow-up, which came first, goes to the same address. Resume sends this step "

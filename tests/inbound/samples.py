@@ -98,6 +98,14 @@ Status: 5.1.1
 Remote-MTA: dns; mail.example.test
 Diagnostic-Code: smtp; 550 5.1.1 <grace@example.test>: Recipient address rejected: User unknown
 """
+
+
+def failed(recipient: str, status: str = "5.1.1", words: str = "User unknown") -> str:
+    """The fields of one recipient that failed."""
+    fields = FAILED.replace("grace@example.test", recipient).replace("User unknown", words)
+    return fields.replace("5.1.1", status)
+
+
 DELAYED = """
 Final-Recipient: rfc822; grace@example.test
 Action: delayed

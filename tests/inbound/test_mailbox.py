@@ -54,11 +54,11 @@ def door(app: App) -> InboundDoor:
 async def _put(app: App, state: str, *leads: str) -> list[str]:
     """The first drafts of leads, as is said; returns what others name them by."""
     for lead_id in leads:
-        await app.says(enrolled(lead_id))
+        await app.says(enrolled(lead_id, ago=timedelta(hours=1)))
         instance = app.scene.instance(lead_id)
         named = message_id(f"{instance}/1/email", "example.test")
         async with app.scene.engine.begin() as connection:
-            await put_draft(connection, instance, state=state, message_id=named)
+            await put_draft(connection, instance, state=state, message_id=named, recipient=f"{lead_id}@example.test")
     return [message_hash(f"{app.scene.instance(lead_id)}/1/email") for lead_id in leads]
 
 
@@ -85,7 +85,7 @@ async def test_each_message_is_taken_once_and_its_owners_flags_stay(
     replied, bounced = await _put(app, "sent", "lead-1", "lead-2")
     came_at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2)
     server.put(mail(samples.REPLY, ours=replied), flags="(\\Seen \\Flagged)", at=came_at)
-    server.put(report(samples.FAILED, ours=bounced))
+    server.put(report(samples.failed("lead-2@example.test"), ours=bounced))
     server.put(mail("From: shop@example.test\nMessage-ID: <offer@example.test>"))
     server.put(b"\r\nno header")
     taken = await _poll(_inbox(server, door))
@@ -99,6 +99,17 @@ async def test_each_message_is_taken_once_and_its_owners_flags_stay(
     stops = await app.scene.rows("SELECT kind, occurred_at FROM stops ORDER BY occurred_at")
     assert [stop.kind for stop in stops] == ["replied", "bounced"]
     assert stops[0].occurred_at == came_at
+
+
+async def test_neither_size_nor_an_empty_id_keeps_an_answer_from_being_taken(
+    app: App, server: Dovecot, door: InboundDoor
+) -> None:
+    leads = ("lead-1", "lead-2", "lead-3")
+    for number, ours in enumerate(await _put(app, "sent", *leads)):
+        head = samples.REPLY.replace("<CAF=abc123@mail.example.test>", "<>" if number else "<same@example.test>")
+        server.put(mail(head.replace("grace@", f"{number}@"), "Yes\n" * 1_000_000 if number else "Yes", ours=ours))
+    assert [one.done for one in await _poll(_inbox(server, door))] == ["taken"] * 3
+    assert [await app.scene.status(lead_id) for lead_id in leads] == [("stopped", "replied")] * 3
 
 
 async def test_where_no_mark_can_be_kept_a_message_that_comes_again_is_recognised(
@@ -225,7 +236,7 @@ async def test_the_command_polls_until_it_is_told_to_end_and_shows_no_password(a
     process.stdin.write(server.url().encode() + b"\n")
     process.stdin.close()
     first = json.loads(await process.stdout.readline())
-    server.put(report(samples.FAILED, ours=bounced))
+    server.put(report(samples.failed("lead-2@example.test"), ours=bounced))
     second = json.loads(await process.stdout.readline())
     process.send_signal(signal.SIGTERM)
     rest, said = await process.communicate()

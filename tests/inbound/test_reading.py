@@ -131,7 +131,8 @@ def test_a_postmaster_may_be_a_person() -> None:
         ("away from 20 January 2026 until\n9th of February 2026, then here", date(2026, 2, 9)),
         ("I return on Monday, February 9, 2026", date(2026, 2, 9)),
         ("bis zum 9. Februar 2026", date(2026, 2, 9)),
-        ("bis zum 9. März 2026", None),  # no month that is known is no day
+        ("bis zum 9. März 2026", date(2026, 3, 9)),
+        ("bis zum 9. Brachet 2026", None),  # no month that is known is no day
         ("until 02/09/2026", None),  # February or September
         ("until 9 February", None),  # of which year?
         ("until 2026-02-31", None),

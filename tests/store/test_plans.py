@@ -179,6 +179,7 @@ CALLS: dict[str, Call] = {
     "evidence.add_evidence": lambda connection: evidence.add_evidence(connection, "w", DRAFT, SEEN, "test"),
     "evidence.find_evidence": lambda connection: evidence.find_evidence(connection, DRAFT),
     "evidence.find_named": lambda connection: evidence.find_named(connection, "w", ["0" * 40, "1" * 40]),
+    "evidence.find_written_to": lambda connection: evidence.find_written_to(connection, "w", ["a@x.test"], NOW),
     "evidence.list_unknown": lambda connection: evidence.list_unknown(connection, "w", ONE, 500),
     "links.read_link_key": links.read_link_key,
     "links.find_by_hash": lambda connection: links.find_by_hash(connection, "w", "0" * 40),
