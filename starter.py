@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from temporalio.service import RPCError
 
 from connect import UnreachableError, complain, leave, open_database, open_temporal, run
+from intake.columns import ColumnOptions, read_column_options
 from intake.enrolment import Enroller
 from intake.event_reading import read_event
 from intake.events import Answer, Done, EventDoor, EventError, NotTakenError
@@ -48,13 +49,20 @@ def _key(written: str) -> str:
     raise typer.BadParameter("at most 40 letters, digits, and _ . - may make a key")
 
 
+def _column_options(maps: list[str], literal: list[str]) -> ColumnOptions:
+    try:
+        return read_column_options(maps, literal)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--map") from None
+
+
 @app.command()
 def enroll(
     leads: Annotated[
         Path,
         typer.Argument(
             metavar="LEADS",
-            help="A .csv or .jsonl file: lead_id, email, name, timezone; every further column is a variable.",
+            help="A .csv, .tsv, .jsonl or .json file: lead_id, email, name, timezone; further columns are variables.",
         ),
     ],
     sequence: Annotated[
@@ -66,6 +74,14 @@ def enroll(
             metavar="KEY", callback=_key, help="Enrol once more, as far as the sequence's `enroll` allows it."
         ),
     ] = "",
+    map_: Annotated[
+        list[str],
+        typer.Option("--map", metavar="NAME=COLUMN", help="Take a column for a field or variable: email='E-Mail 1'."),
+    ] = [],  # noqa: B006  # typer copies it
+    literal: Annotated[
+        list[str],
+        typer.Option(metavar="COLUMN", help="Take `None`, `null` and the like in this column as they stand."),
+    ] = [],  # noqa: B006  # typer copies it
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
 ) -> None:
     """Enrol leads in a sequence, each once: running it again changes nothing.
@@ -75,9 +91,9 @@ def enroll(
 
     Example: `python starter.py enroll --sequence no-reply sequences/leads.csv`
     """
-    tally = Tally()
+    tally, options = Tally(), _column_options(map_, literal)
     try:
-        run(_enroll(tally, sequence, leads, enrolment_key), name="starter", also=(FileError,))
+        run(_enroll(tally, sequence, leads, options, enrolment_key), name="starter", also=(FileError,))
     except SystemExit:
         if tally.rows:
             complain("starter", "what was done before is below; run the same command again to do the rest")
@@ -87,11 +103,11 @@ def enroll(
     raise typer.Exit(1 if tally.refused else 0)
 
 
-async def _enroll(tally: Tally, name_or_file: str, leads: Path, key: str) -> None:
+async def _enroll(tally: Tally, name_or_file: str, leads: Path, options: ColumnOptions, key: str) -> None:
     """Read and reach everything before the first write, so that what is wrong changes nothing."""
     settings = read_settings()
     sequence = read_sequence(find_sequence(name_or_file, _SEQUENCES))
-    rows = read_leads(leads)
+    rows = read_leads(leads, options)
     client = await open_temporal()
     async with open_database(settings) as engine:
         enroller = Enroller(
