@@ -13,7 +13,6 @@ from intake.lead_fields import REQUIRED
 # What else the four are called, by `spelling_key`. A word is here only where it can hardly mean another thing.
 _ALIASES = {
     "leadid": "lead_id",
-    "id": "lead_id",
     **dict.fromkeys(("email", "mail", "emailaddress", "mailaddress", "emailadress", "emailadresse"), "email"),
     "name": "name",
     **dict.fromkeys(("timezone", "tz", "timezonename", "ianatimezone"), "timezone"),
@@ -92,9 +91,11 @@ def absent(written: Sequence[str], options: ColumnOptions) -> Iterator[str]:
 
 def similar_column(field: str, written: Sequence[str]) -> str | None:
     """Return the column that may be meant by a field that is missing."""
-    part = {"email": "mail", "lead_id": "id"}[field]
-    found = [column for column in written if "@" not in column and spelling_key(column).endswith(part)]
-    found += [column for column in written if "@" not in column and part == "mail" and part in spelling_key(column)]
+    keys = {column: spelling_key(column) for column in written if "@" not in column}
+    ending = {"email": "mail", "lead_id": "id"}[field]
+    found = [column for column, key in keys.items() if _meant(key, ()) == field]
+    found += [column for column, key in keys.items() if key.endswith(ending)]
+    found += [column for column, key in keys.items() if field == "email" and ending in key]
     return found[0] if found else None
 
 
@@ -164,6 +165,8 @@ def _meant(key: str, taken: Collection[str]) -> str | None:
     """Return the field that a column which is none may be meant for. A second one (`email2`) is another column."""
     if "timezone" in key and "timezone" not in taken:
         return "timezone"
+    if key == "id":  # whose it is, nobody can tell; a lead under another's id is one that no stop finds
+        return "lead_id"
     if key[-1:].isdecimal():
         return None
     if sorted(key) == sorted("name"):

@@ -42,7 +42,8 @@ def open_table(path: Path, encoding: str, options: ColumnOptions) -> Table:
         raise FileError([f"{where}: the header is not CSV ({header.problem}); close its quotes"])
     problems = [*_missing(header), *absent(columns.written, options)]
     if not any("@" in column for column in columns.written):  # else a row of a person, which is not to be quoted
-        problems += columns.problems
+        said = tuple(f"did you mean {field}?" for field in columns.missing)
+        problems += [problem for problem in columns.problems if not any(words in problem for words in said)]
     if problems:
         raise FileError(f"{where}: {problem}" for problem in problems)
     return Table(path, encoding, header.separator, header.skipped, columns)

@@ -102,7 +102,7 @@ def test_a_table_gives_the_same_leads_in_whichever_form_it_is_saved(tmp_path: Pa
 
 
 _SPELLINGS = {
-    "lead_id": ["lead_id", "Lead ID", "LEAD_ID", "lead-id", "leadId", "id", "Id"],
+    "lead_id": ["lead_id", "Lead ID", "LEAD_ID", "lead-id", "leadId", "Lead Id"],
     "email": ["email", "Email", "E-Mail", "EMAIL", "e mail", "Email Address", "mail"],
     "name": ["name", "Name", "NAME"],
     "timezone": ["timezone", "Timezone", "Time Zone", "time_zone", "TimeZone", "tz", "TZ"],
@@ -161,6 +161,12 @@ def test_an_export_of_a_crm_is_read_with_its_columns_mapped(tmp_path: Path) -> N
     assert read(both, "lead_id=Record ID", "email=E-Mail 1") == [lead]
 
 
+def test_an_id_that_may_be_anybodys_is_asked_about_and_not_taken(tmp_path: Path) -> None:
+    file = write(tmp_path, "leads.csv", "ID,Email,Name\nm1,mary@example.org,Mary Ross\n")
+    assert refused(file) == ["1: lead_id: this column is missing; if it is 'ID', say --map lead_id='ID'"]
+    assert read(file, "lead_id=ID") == [MARY_LEAD]
+
+
 def test_a_mapping_that_names_no_column_or_no_field_is_told(tmp_path: Path) -> None:
     file = write(tmp_path, "export.csv", EXPORT)
     assert refused(file, "lead_id=Record ID", "email=Mail 1")[-1].startswith(
@@ -183,7 +189,11 @@ def test_a_mapping_that_names_no_column_or_no_field_is_told(tmp_path: Path) -> N
         ("lead_id,email,emial", "column 'emial': did you mean email?"),
         ("lead_id,email,nmae", "column 'nmae': did you mean name?"),
         ("lead_id,email,Time Zone (IANA)", "column 'Time Zone (IANA)': did you mean timezone?"),
-        ("lead_id,id,email", "lead_id: 'lead_id' and 'id' may both be it; say which, --map lead_id='lead_id', and"),
+        ("lead_id,id,email", "column 'id': did you mean lead_id? rename it, or say what it is: --map lead_id='id'"),
+        (
+            "lead_id,Lead ID,email",
+            "lead_id: 'lead_id' and 'Lead ID' may both be it; say which, --map lead_id='lead_id'",
+        ),
         ("lead_id,email,E-Mail", "email: 'email' and 'E-Mail' may both be it; say which"),
         ("lead_id,email,plan,Plan", "columns 'plan' and 'Plan': are one name; give one another, --map NAME='Plan'"),
         ("lead_id,email,Unsubscribe URL", "column 'unsubscribe_url' is the link of each message"),
