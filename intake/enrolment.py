@@ -16,6 +16,7 @@ from domain.lead import Lead
 from intake.lead_file import BadRow, LeadRow
 from intake.starting import Starter
 from intake.storing import Enrolling, Stored, Wanted, store_enrolments
+from mail.links import stand_in_url
 from mail.template import TemplateError, render_step
 
 # One transaction's worth: enough that its cost is spread, few enough that memory stays flat and locks short.
@@ -41,13 +42,23 @@ class Result(NamedTuple):
 
 
 class Enroller:
-    """Enrols leads of one workspace. `by` names who does, in the ledger."""
+    """Enrols leads of one workspace. `by` names who does, in the ledger; `public_url` is what the links begin with."""
 
-    def __init__(self, engine: AsyncEngine, client: Client, *, workspace: str, task_queue: str, by: str) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        client: Client,
+        *,
+        workspace: str,
+        task_queue: str,
+        by: str,
+        public_url: str | None = None,
+    ) -> None:
         self._engine = engine
         self._starter = Starter(engine, client, workspace=workspace, task_queue=task_queue)
         self._workspace = workspace
         self._by = by
+        self._link = stand_in_url(public_url)
 
     async def enroll(
         self, sequence: sequences.Sequence, rows: Iterable[Lead | LeadRow | BadRow], enrolment_key: str = ""
@@ -74,7 +85,7 @@ class Enroller:
             return Result(Answer.REFUSED, row.lead_id, row=row.row, reason=row.problem)
         number, lead = (row.row, row.lead) if isinstance(row, LeadRow) else (None, row)
         identity = instance_id(InstanceKey(self._workspace, sequence.name, lead.lead_id, enrolment_key))
-        problem = enrolment_problem(sequence, lead, identity)
+        problem = enrolment_problem(sequence, lead, identity, self._link)
         if not problem:
             return Wanted(lead, identity)
         where = "" if number is None else f"row {number}: "
@@ -99,11 +110,11 @@ class Enroller:
         return Result(Answer.REFUSED, lead_id, row=row, reason=reason)
 
 
-def enrolment_problem(sequence: sequences.Sequence, lead: Lead, identity: str) -> str:
-    """Say why a lead can't be enrolled; nothing when it can."""
+def enrolment_problem(sequence: sequences.Sequence, lead: Lead, identity: str, link: str | None = None) -> str:
+    """Say why a lead can't be enrolled; nothing when it can. `link` stands for that of each message, if it has one."""
     try:
         for order in range(1, len(sequence.steps) + 1):
-            render_step(sequence, order, lead)
+            render_step(sequence, order, lead, link)
     except TemplateError as error:
         return str(error)
     if len(workflow_id(identity)) > LONGEST_WORKFLOW_ID:

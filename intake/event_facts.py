@@ -83,6 +83,7 @@ class Facts(NamedTuple):
     connection: AsyncConnection
     workspace: str
     event: Event
+    link: str | None = None  # stands for that of each message, where messages have one
 
     async def lock(self) -> Lead | None:
         """Lock the lead, whether or not there is one yet; returns what is known of it."""
@@ -123,7 +124,7 @@ async def _enroll(facts: Facts, event: LeadEnrolled, sequence: Sequence) -> Answ
     except LeadError as error:
         raise EventError([_placed(problem) for problem in error.problems]) from None
     identity = instance_id(InstanceKey(facts.workspace, sequence.name, lead.lead_id, data.enrolment_key))
-    if problem := enrolment_problem(sequence, lead, identity):
+    if problem := enrolment_problem(sequence, lead, identity, facts.link):
         raise EventError([f"data.variables: {problem}"])
     enrolling = Enrolling(facts.workspace, sequence, event.timestamp, event.by)
     stored = await store_enrolments(facts.connection, enrolling, [Wanted(lead, identity, data.thread)])

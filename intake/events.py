@@ -24,6 +24,7 @@ from intake.event_reading import EventError
 from intake.file_error import FileError
 from intake.sequence_folder import SequenceFolder
 from intake.starting import Starter
+from mail.links import stand_in_url
 from store.engine import is_down
 from store.events import find_event, mark_told, save_event
 from store.instances import find_instances
@@ -40,15 +41,26 @@ class NotTakenError(Exception):
 
 
 class EventDoor:
-    """Takes the app events of one workspace. `sequences` is the folder whose sequences an app may name."""
+    """Takes the app events of one workspace. `sequences` is the folder whose sequences an app may name.
+
+    `public_url` is what the links of messages begin with, where they have one.
+    """
 
     def __init__(
-        self, engine: AsyncEngine, client: Client, *, workspace: str, task_queue: str, sequences: Path
+        self,
+        engine: AsyncEngine,
+        client: Client,
+        *,
+        workspace: str,
+        task_queue: str,
+        sequences: Path,
+        public_url: str | None = None,
     ) -> None:
         self._engine = engine
         self.starter = Starter(engine, client, workspace=workspace, task_queue=task_queue)
         self._workspace = workspace
-        self._sequences = SequenceFolder(sequences)
+        self._sequences = SequenceFolder(sequences, has_links=public_url is not None)
+        self._link = stand_in_url(public_url)
 
     async def deliver(self, event: Event) -> Answer:
         """Take an event: when this returns, its facts are stored and its workflows know.
@@ -77,7 +89,7 @@ class EventDoor:
             if event.timestamp > datetime.now(UTC) + _CLOCK_AHEAD:
                 raise EventError(["timestamp: lies in the future: check the app's clock"])
             sequence = await self._sequence(event) if isinstance(event, LeadEnrolled) else None
-            answer = await store_facts(Facts(connection, self._workspace, event), sequence)
+            answer = await store_facts(Facts(connection, self._workspace, event, self._link), sequence)
             content = answer.model_dump(mode="json")
             await save_event(connection, self._workspace, event.id, event.type, content)
             return answer, False

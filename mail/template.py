@@ -14,7 +14,7 @@ from domain.lead import UNSUBSCRIBE_URL, Lead, spelling_key
 from domain.sequence import LONGEST_BODY, LONGEST_SUBJECT, Sequence
 from mail.language import Compiled, TemplateError, compiled, unfit_for_a_subject
 
-__all__ = ["Rendered", "TemplateError", "check_subject", "check_template", "render", "render_step"]
+__all__ = ["Rendered", "TemplateError", "check_subject", "check_task", "check_template", "render", "render_step"]
 # Four times the longest template: a message that grows beyond that by its variables is a mistake.
 LONGEST_OUTPUT = 4 * LONGEST_BODY
 # What a template reads bounds what it makes, before it is made. A branch not taken is counted too, hence twice.
@@ -37,6 +37,12 @@ def check_subject(source: str) -> None:
     """Check a template that was checked, as the one of a subject. Raises TemplateError."""
     if problem := unfit_for_a_subject(source):
         raise TemplateError(problem)
+
+
+def check_task(source: str) -> None:
+    """Check a template that was checked, as the one of a manual step. Raises TemplateError."""
+    if UNSUBSCRIBE_URL in _compiled(source).reads:
+        raise TemplateError(f"a manual step is no message and has no link: take {UNSUBSCRIBE_URL} out")
 
 
 def render(template: str, variables: Mapping[str, str]) -> str:
