@@ -54,7 +54,14 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
     client = await connect_temporal(lazily=True)
     engine = open_engine(database_url, _CONNECTIONS)
     workspace = settings.workspace
-    events = EventDoor(engine, client, workspace=workspace, task_queue=settings.task_queue, sequences=sequences)
+    events = EventDoor(
+        engine,
+        client,
+        workspace=workspace,
+        task_queue=settings.task_queue,
+        sequences=sequences,
+        public_url=settings.public_url,
+    )
     inside = Inside(engine, workspace, events, signatures)
 
     async def ready() -> list[str]:

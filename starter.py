@@ -24,7 +24,7 @@ from intake.inbound import InboundDoor
 from intake.inbound_command import Reach, inbound
 from intake.lead_file import read_leads
 from intake.mailbox import ImapError
-from intake.sequence_file import find_sequence, read_sequence
+from intake.sequence_file import find_sequence, read_for_enrolment
 from intake.tally import Tally
 from settings import HOME, login_name, read_settings
 
@@ -106,12 +106,18 @@ def enroll(
 async def _enroll(tally: Tally, name_or_file: str, leads: Path, options: ColumnOptions, key: str) -> None:
     """Read and reach everything before the first write, so that what is wrong changes nothing."""
     settings = read_settings()
-    sequence = read_sequence(find_sequence(name_or_file, _SEQUENCES))
+    has_links = settings.public_url is not None
+    sequence = read_for_enrolment(find_sequence(name_or_file, _SEQUENCES), has_links=has_links)
     rows = read_leads(leads, options)
     client = await open_temporal()
     async with open_database(settings) as engine:
         enroller = Enroller(
-            engine, client, workspace=settings.workspace, task_queue=settings.task_queue, by=f"starter:{login_name()}"
+            engine,
+            client,
+            workspace=settings.workspace,
+            task_queue=settings.task_queue,
+            by=f"starter:{login_name()}",
+            public_url=settings.public_url,
         )
         with _progress() as progress:
             bar = progress.add_task("enrolling", total=_about(leads))
@@ -175,7 +181,14 @@ async def _doors() -> AsyncIterator[tuple[EventDoor, InboundDoor]]:
     workspace = settings.workspace
     client = await open_temporal()
     async with open_database(settings) as engine:
-        events = EventDoor(engine, client, workspace=workspace, task_queue=settings.task_queue, sequences=_SEQUENCES)
+        events = EventDoor(
+            engine,
+            client,
+            workspace=workspace,
+            task_queue=settings.task_queue,
+            sequences=_SEQUENCES,
+            public_url=settings.public_url,
+        )
         yield events, InboundDoor(engine, events, workspace=workspace)
 
 

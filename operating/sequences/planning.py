@@ -39,15 +39,17 @@ class Planned(NamedTuple):
     expired: bool
 
 
-def plan(sequence: Sequence, lead: Lead, at: datetime) -> list[Planned]:
+def plan(sequence: Sequence, lead: Lead, at: datetime, link: str | None = None) -> list[Planned]:
     """Plan a follow-up of a lead enrolled at an instant, each mail going out as soon as it may.
 
     What nobody can know beforehand is left out: replies, absences, approvals, caps, other messages in the thread.
-    `at` is aware. Raises TemplateError for a lead whose data do not fill a template.
+    `at` is aware; `link` stands for that of each message, where they have one.
+
+    Raises TemplateError for a lead whose data do not fill a template.
     """
     planned: list[Planned] = []
     for order, instants in enumerate(plan_instants(sequence, lead.zone, at), start=1):
-        step, rendered = sequence.step(order), render_step(sequence, order, lead)
+        step, rendered = sequence.step(order), render_step(sequence, order, lead, link)
         answers = any(one.channel is Channel.EMAIL for one in planned)
         subject = answering(rendered.subject) if answers else rendered.subject
         expired = instants.at > instants.due_at + step.expires_after
