@@ -1,7 +1,7 @@
 """The facts of enrolments: leads, instances, and stops that came before them, in the caller's one transaction."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +11,7 @@ from domain import sequence as sequences
 from domain.enrolling import Known, Refusal, refusal
 from domain.instance import InstanceStatus, Reason
 from domain.lead import Lead
+from domain.schedule import after
 from domain.sequence import StopKind
 from domain.thread import Origin
 from store.facts import find_thread
@@ -75,7 +76,7 @@ async def _refused(connection: AsyncConnection, enrolling: Enrolling, fresh: Seq
 
 
 async def _row(connection: AsyncConnection, enrolling: Enrolling, one: Wanted) -> Enrolment:
-    sequence, origin = enrolling.sequence, one.origin
+    sequence, origin, enrolled_at = enrolling.sequence, one.origin, datetime.now(UTC)
     thread_id = one.instance_id
     if origin is not None:
         ours = await find_thread(connection, enrolling.workspace, origin.message_ids)
@@ -84,7 +85,7 @@ async def _row(connection: AsyncConnection, enrolling: Enrolling, one: Wanted) -
         one.instance_id,
         one.lead.lead_id,
         len(sequence.steps),
-        sequence.steps[0].wait.total_seconds(),
+        (after(enrolled_at, sequence.steps[0].wait, one.lead.zone) - enrolled_at).total_seconds(),
         thread_id,
         origin.model_dump(mode="json") if origin else None,
     )

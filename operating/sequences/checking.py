@@ -96,7 +96,7 @@ def _gaps(sequence: Sequence) -> Iterator[str]:
     for order, instants in enumerate(plan_without_windows(sequence), start=1):
         step, kept = sequence.step(order), instants.at - instants.due_at
         if kept:
-            waits = f"step {order} waits {write_duration(step.wait)}"
+            waits = f"step {order} waits {step.wait}"
             yield f"{waits}, but min_gap keeps it back for another {write_duration(kept)}"
         if kept > step.expires_after:
             expires = f"step {order} expires meanwhile, after {write_duration(step.expires_after)}"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from activities.calendar import is_holiday
 from domain.draft import Channel
 from domain.lead import Lead
-from domain.schedule import next_permitted
+from domain.schedule import after, next_permitted
 from domain.sequence import Sequence
 from mail.message import answering
 from mail.template import render_step
@@ -68,7 +68,7 @@ def plan_instants(sequence: Sequence, zone: ZoneInfo, at: datetime) -> Iterator[
         raise ValueError("an instant without a time zone says nothing: give an aware one")
     done_at, last_mail_at = at.astimezone(UTC), None
     for order, step in enumerate(sequence.steps, start=1):
-        due_at = done_at = done_at + step.wait
+        due_at = done_at = after(done_at, step.wait, zone)
         if step.channel is Channel.EMAIL:
             from_ = due_at if last_mail_at is None else max(due_at, last_mail_at + sequence.min_gap)
             window = sequence.window_of(order)

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.duration import Wait
 from domain.sequence import Sequence, StopKind, Window
 from intake.file_error import FileError
 from intake.lead_file import LeadRow, read_leads
@@ -52,7 +53,7 @@ def test_a_file_is_read_as_it_is_written(file: Path) -> None:
     assert sequence.stop_on == (StopKind.REPLIED, StopKind.BOOKED)
     assert [step.body for step in sequence.steps] == ["Hello {{ name }}\n", "Again, {{ name }}\n"]
     assert [step.approval for step in sequence.steps] == [False, True]
-    assert sequence.steps[1].wait == timedelta(hours=36)
+    assert sequence.steps[1].wait == Wait(days=1, exact=timedelta(hours=12))
 
 
 def test_a_byte_order_mark_and_windows_line_ends_make_no_other_sequence(file: Path) -> None:
