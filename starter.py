@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from temporalio.service import RPCError
 
 from connect import UnreachableError, complain, leave, open_database, open_temporal, run
-from intake.columns import ColumnOptions, read_column_options
+from intake.column_options import ColumnOptions, LiteralColumns, MapColumns, read_column_options
 from intake.enrolment import Enroller
 from intake.event_reading import read_event
 from intake.events import Answer, Done, EventDoor, EventError, NotTakenError
@@ -49,13 +49,6 @@ def _key(written: str) -> str:
     raise typer.BadParameter("at most 40 letters, digits, and _ . - may make a key")
 
 
-def _column_options(maps: list[str], literal: list[str]) -> ColumnOptions:
-    try:
-        return read_column_options(maps, literal)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--map") from None
-
-
 @app.command()
 def enroll(
     leads: Annotated[
@@ -74,14 +67,8 @@ def enroll(
             metavar="KEY", callback=_key, help="Enrol once more, as far as the sequence's `enroll` allows it."
         ),
     ] = "",
-    map_: Annotated[
-        list[str],
-        typer.Option("--map", metavar="NAME=COLUMN", help="Take a column for a field or variable: email='E-Mail 1'."),
-    ] = [],  # noqa: B006  # typer copies it
-    literal: Annotated[
-        list[str],
-        typer.Option(metavar="COLUMN", help="Take `None`, `null` and the like in this column as they stand."),
-    ] = [],  # noqa: B006  # typer copies it
+    map_: MapColumns = None,
+    literal: LiteralColumns = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
 ) -> None:
     """Enrol leads in a sequence, each once: running it again changes nothing.
@@ -91,7 +78,7 @@ def enroll(
 
     Example: `python starter.py enroll --sequence no-reply sequences/leads.csv`
     """
-    tally, options = Tally(), _column_options(map_, literal)
+    tally, options = Tally(), read_column_options(map_, literal)
     try:
         run(_enroll(tally, sequence, leads, options, enrolment_key), name="starter", also=(FileError,))
     except SystemExit:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from domain.given import trimmed
 from domain.lead import OWN_FIELDS, UNSUBSCRIBE_URL, check_variable_name, spelling_key
+from intake.column_options import ColumnOptions
 from intake.lead_fields import REQUIRED
 
 # What else the four are called, by `spelling_key`. A word is here only where it can hardly mean another thing.
@@ -24,17 +25,6 @@ _SLIP = 0.8
 _MOST_SHOWN = 12
 
 
-class ColumnOptions(NamedTuple):
-    """What a person says of the columns of a file.
-
-    `names`: the column that each field or variable is, where its own name does not tell. `literal`: the columns whose
-    `None`, `null` and the like are meant as they stand.
-    """
-
-    names: Mapping[str, str] = {}
-    literal: Sequence[str] = ()
-
-
 class Columns(NamedTuple):
     """The columns of a file, or the keys of an object: what each is, None where it has no name; and what is wrong."""
 
@@ -46,18 +36,6 @@ class Columns(NamedTuple):
     def missing(self) -> list[str]:
         """The fields that every lead needs and none of them is."""
         return [required for required in REQUIRED if required not in self.names]
-
-
-def read_column_options(maps: Sequence[str], literal: Sequence[str] = ()) -> ColumnOptions:
-    """Read what `--map NAME=COLUMN` and `--literal COLUMN` say. Raises ValueError."""
-    names: dict[str, str] = {}
-    for written in maps:
-        name, _, column = map(trimmed, written.partition("="))
-        if not name or not column:
-            raise ValueError(f"{written!r} is not NAME=COLUMN, such as email='E-Mail 1'")
-        if names.setdefault(name, column) != column:
-            raise ValueError(f"{name} is mapped twice: say which column it is")
-    return ColumnOptions(names, tuple(literal))
 
 
 def name_columns(header: Sequence[str], mapping: Mapping[str, str]) -> Columns:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from domain.given import given
 from domain.lead import OWN_FIELDS
-from intake.columns import ColumnOptions, Columns, absent, name_columns, similar_column
+from intake.column_options import ColumnOptions
+from intake.columns import Columns, absent, name_columns, similar_column
 from intake.file_error import FileError
 from intake.lead_row import BadRow, Row, bad
 

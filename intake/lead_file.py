@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from intake.columns import ColumnOptions
+from intake.column_options import ColumnOptions
 from intake.file_error import LONGEST_LINE, FileError
 from intake.file_text import require_text, text_encoding
 from intake.lead_csv import open_table, table_rows

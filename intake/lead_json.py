@@ -9,7 +9,8 @@ from pathlib import Path
 
 from domain.given import given_fields
 from domain.lead import OWN_FIELDS
-from intake.columns import ColumnOptions, Columns, name_columns
+from intake.column_options import ColumnOptions
+from intake.columns import Columns, name_columns
 from intake.file_error import LONGEST_LINE, FileError
 from intake.json_text import read_json
 from intake.lead_row import BadRow, Row, bad

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from domain.sequence import Sequence
+from intake.column_options import LiteralColumns, MapColumns, read_column_options
 from intake.file_error import FileError
 from mail.links import stand_in_url
 from mail.message import MessageError
@@ -96,6 +97,8 @@ def preview(
             show_default="now",
         ),
     ] = None,
+    map_: MapColumns = None,
+    literal: LiteralColumns = None,
     as_json: AsJson = False,
 ) -> None:
     """Print every mail of a sequence as a lead would see it, and when each would go out as soon as it may.
@@ -104,9 +107,9 @@ def preview(
 
     Example: `followup sequence preview no-reply --lead sequences/leads.csv:lead-1`
     """
-    reached = reach(context)
+    reached, options = reach(context), read_column_options(map_, literal)
     with _told(as_json=as_json):
-        found, person = read_file(sequence, reached.sequences), lead_of(lead)
+        found, person = read_file(sequence, reached.sequences), lead_of(lead, options)
         enrolled_at = instant_of(at, person)
         sender = reached.sender()
         planned = plan(found, person, enrolled_at, stand_in_url(reached.public_url()))

@@ -27,7 +27,7 @@ _PLACEHOLDERS = (
     re.compile(r"\$(?:[a-z]+(?:_[a-z]+)+|(?i:(?:first|last|full)?name))\b"),  # $first_name
     re.compile(r"\{\{|\}\}|\{%|%\}"),  # half of one of ours
 )
-_MOST_NAMED = 5
+_MOST_NAMED = 20
 
 
 class Foreign(NamedTuple):

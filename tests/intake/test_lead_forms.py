@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.lead import Lead
-from intake.columns import ColumnOptions, read_column_options
+from intake.column_options import ColumnOptions, read_column_options
 from intake.file_error import FileError
 from intake.lead_file import BadRow, LeadRow, read_lead, read_leads
 
@@ -176,9 +177,9 @@ def test_a_mapping_that_names_no_column_or_no_field_is_told(tmp_path: Path) -> N
         "1: column '1st' can't be a variable: use letters, digits and '_', such as company_name"
     ]
     for wrong in ("email", "=x", "email="):
-        with pytest.raises(ValueError, match="is not NAME=COLUMN"):
+        with pytest.raises(typer.BadParameter, match="is not NAME=COLUMN"):
             read_column_options([wrong])
-    with pytest.raises(ValueError, match="mapped twice"):
+    with pytest.raises(typer.BadParameter, match="mapped twice"):
         read_column_options(["email=a", "email=b"])
 
 

@@ -177,7 +177,7 @@ def test_variants_and_half_a_placeholder_are_warned_of() -> None:
         "step 1, body: {there} is sent as it stands; write {{ there }} if a variable is meant",
     ]
     assert _of_text(body="Hello name }}")[0].startswith("step 1, body: }} is sent as it stands; write {{ name }}")
-    assert _of_text(body="{a} {b} {c} {d} {e} {f} {a}")[-1].startswith("step 1, body: {e} is sent")
+    assert len(_of_text(body=" ".join(f"{{a{number}}}" for number in [*range(30), 0, 1]))) == 20
 
 
 @pytest.mark.parametrize(
