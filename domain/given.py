@@ -42,6 +42,8 @@ _SPREADSHEET_ERROR = re.compile(r"#¿?[^\W_a-z][^\Wa-z]*(?:/[0-9])?[!?]|Err:[0-9
 
 def is_blank(text: str) -> bool:
     """Say whether a text shows nothing: it is empty, or of spaces, control and invisible characters alone."""
+    if text[:1] > " " and text[:1] < "\x7f":  # most texts begin with a letter of ASCII
+        return False
     return all(character.isspace() or character in _INVISIBLE or character in _CONTROL for character in text)
 
 
@@ -57,7 +59,7 @@ def trimmed(text: str) -> str:
 
 def require_visible(text: str) -> None:
     """Raise ValueError for a text with a character that cannot be seen, such as a zero-width space."""
-    if any(character in _INVISIBLE for character in text):
+    if not text.isascii() and any(character in _INVISIBLE for character in text):  # in ASCII, all can be seen
         raise ValueError("has a character that cannot be seen: remove it, or write it again by hand")
 
 
@@ -70,7 +72,8 @@ def given(value: object) -> object:
         return str(value)
     if not isinstance(value, str):
         return value
-    return None if is_blank(value) else trimmed(value)
+    text = trimmed(value)
+    return None if is_blank(text) else text
 
 
 def given_fields(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def lead_of_row(row: Row, literal: Collection[str] = ()) -> LeadRow | BadRow:
 def _mangled(fields: dict[str, Any], literal: Collection[str]) -> Iterator[str]:
     variables = fields.get("variables")
     said = {**fields, **(variables if isinstance(variables, dict) else {})}
-    meant = [name for name in said if spelling_key(name) in literal]
+    meant = [name for name in said if spelling_key(name) in literal] if literal else []
     for name, text in nothing_words(said, meant).items():
         yield (
             f"{name}: says {text}, which stands for nothing where it was exported; leave it empty, or say"
