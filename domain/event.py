@@ -74,6 +74,7 @@ def _address(written: str) -> str:
 
 _RESERVED_KEYS = {spelling_key(reserved): reserved for reserved in RESERVED_VARIABLES}
 _Variables = Annotated[dict[Annotated[str, AfterValidator(_variable)], str], BeforeValidator(_given)]
+_LeadId = Annotated[LeadId, BeforeValidator(given)]
 _Literal = Annotated[
     tuple[str, ...],
     Field(description="The fields and variables whose `None`, `null` and the like are meant as they stand."),
@@ -95,13 +96,18 @@ class _Known(_Said):
     @model_validator(mode="before")
     @classmethod
     def _as_it_counts(cls, fields: object) -> object:
-        return _given(fields)
+        if not isinstance(fields, dict):
+            return fields
+        # of the lead's own fields the id alone may be a number
+        return {
+            name: fields[name] if type(fields[name]) is int else text for name, text in given_fields(fields).items()
+        }
 
 
 class Person(_Known):
     """The lead to be enrolled. Whether mail can go to the address is asked when it is."""
 
-    lead_id: LeadId
+    lead_id: _LeadId
     email: str
     name: str | None = None
     timezone: str | None = None
@@ -133,7 +139,7 @@ class Enrolled(_Known):
 class OfLead(_Said):
     """What happened to a lead."""
 
-    lead_id: Annotated[LeadId, BeforeValidator(given)]
+    lead_id: _LeadId
 
 
 class Stopped(OfLead):
