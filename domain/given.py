@@ -33,6 +33,7 @@ _NOTHINGS = frozenset(
         *("null", "Null", "NULL", "none", "None", "NONE", "nan", "NaN", "NAN", "-nan", "nil", "NIL", "NaT", "<NA>"),
         *("undefined", "Undefined", "UNDEFINED", "(null)", "(none)", "(blank)", "(empty)", "<null>", "<none>", "\\N"),
         *("N/A", "n/a", "N/a", "n.a.", "N.A.", "#N/A", "#N/A N/A", "#n/a", "#NA", "#NV", "#N/D", "#N/DISP"),
+        *("#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!"),
         *("[object Object]", "#GETTING_DATA", "Loading..."),
     }
 )
@@ -87,10 +88,13 @@ def is_nothing_word(text: str) -> bool:
 
 
 def nothing_words(fields: Mapping[str, Any], literal: Iterable[str] = ()) -> dict[str, str]:
-    """Return the fields that say `None`, `nan`, `#REF!` or the like, but those that are meant literally."""
+    """Return what fields say that say `None`, `nan`, `#REF!` or the like, but those that are meant literally.
+
+    Only what nobody's data can be is quoted.
+    """
     allowed = frozenset(literal)
     return {
-        name: text
+        name: text if text in _NOTHINGS else "an error of a spreadsheet"
         for name, text in fields.items()
         if isinstance(text, str) and name not in allowed and is_nothing_word(text)
     }

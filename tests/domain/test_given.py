@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
-from domain.given import given, given_fields, is_blank, is_nothing_word, require_visible, trimmed
+from domain.given import given, given_fields, is_blank, is_nothing_word, nothing_words, require_visible, trimmed
 
 # Zero-width space, byte order mark, no-break space, soft hyphen, word joiner, direction marks, fillers, blank Braille.
 INVISIBLE = "\u200b\ufeff\u00a0\u00ad\u2060\u200e\u202a\u202c\u3164\uffa0\u2800\t\r\n \u3000\u2028"
@@ -44,6 +44,11 @@ def test_a_whole_number_is_its_text_and_nothing_else_is_turned_into_one() -> Non
 )
 def test_what_programs_and_spreadsheets_write_for_nothing_is_known(text: str) -> None:
     assert is_nothing_word(text)
+
+
+def test_only_words_that_are_nobodys_are_quoted() -> None:
+    said = nothing_words({"a": "None", "b": "#WERT!", "c": "Ada", "d": "null"}, literal=["d"])
+    assert said == {"a": "None", "b": "an error of a spreadsheet"}
 
 
 @pytest.mark.parametrize("text", ["Nan", "Nil", "Na", "Nullmeier", "Nona", "#1", "#win!", "Undefined Ltd", "-", "0"])
