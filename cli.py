@@ -46,7 +46,15 @@ from operating.options import AsJson, Which
 from operating.page import print_list, print_story
 from operating.reach import Reach, Reached
 from operating.story import Story, read_story
-from settings import HOME, Settings, login_name, read_sender, read_settings, temporal_connection
+from settings import (
+    HOME,
+    Settings,
+    login_name,
+    read_public_url,
+    read_sender,
+    read_settings,
+    temporal_connection,
+)
 from store.engine import open_engine
 from store.listing import Listed, list_instances
 from store.schema import migrate as migrate_schema
@@ -69,7 +77,7 @@ def followup(context: typer.Context) -> None:
     * `followup resume no-reply:lead-4 --decision sent --note 'found it in the Sent folder'`
     * `followup pause --sequence no-reply` - all of a sequence at a time; `resume` and `stop` take this too
     """
-    context.obj = Reach(_reached, login_name, _program, _look, read_sender, HOME / "sequences")
+    context.obj = Reach(_reached, login_name, _program, _look, read_sender, HOME / "sequences", read_public_url)
 
 
 @app.command()

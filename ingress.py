@@ -56,7 +56,14 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
     with database_errors(settings):
         engine = open_engine(settings.database_url.get_secret_value(), _CONNECTIONS)
     workspace = settings.workspace
-    events = EventDoor(engine, client, workspace=workspace, task_queue=settings.task_queue, sequences=sequences)
+    events = EventDoor(
+        engine,
+        client,
+        workspace=workspace,
+        task_queue=settings.task_queue,
+        sequences=sequences,
+        public_url=settings.public_url,
+    )
     inside = Inside(
         engine=engine,
         workspace=workspace,

@@ -168,6 +168,14 @@ def read_sender() -> str | None:
         return None
 
 
+def read_public_url() -> str | None:
+    """Read the public URL alone, whatever else is not set; None where it is not."""
+    try:
+        return Settings(database_url=SecretStr("postgresql+psycopg://"), sender="nobody@example.com").public_url
+    except ValidationError:
+        return None
+
+
 def temporal_connection() -> dict[str, Any]:
     """Say how Temporal is reached: Temporal's own variables and profiles, else the running devstack, else localhost.
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from temporalio.service import RPCError
 
 from connect import UnreachableError, complain, leave, open_database, open_temporal, run
+from intake.column_options import ColumnOptions, LiteralColumns, MapColumns, read_column_options
 from intake.enrolment import Enroller
 from intake.event_reading import read_event
 from intake.events import Answer, Done, EventDoor, EventError, NotTakenError
@@ -23,7 +24,7 @@ from intake.inbound import InboundDoor
 from intake.inbound_command import Reach, inbound
 from intake.lead_file import read_leads
 from intake.mailbox import ImapError
-from intake.sequence_file import find_sequence, read_sequence
+from intake.sequence_file import find_sequence, read_for_enrolment
 from intake.tally import Tally
 from settings import HOME, login_name, read_settings
 
@@ -54,7 +55,7 @@ def enroll(
         Path,
         typer.Argument(
             metavar="LEADS",
-            help="A .csv or .jsonl file: lead_id, email, name, timezone; every further column is a variable.",
+            help="A .csv, .tsv, .jsonl or .json file: lead_id, email, name, timezone; further columns are variables.",
         ),
     ],
     sequence: Annotated[
@@ -66,6 +67,8 @@ def enroll(
             metavar="KEY", callback=_key, help="Enrol once more, as far as the sequence's `enroll` allows it."
         ),
     ] = "",
+    map_: MapColumns = None,
+    literal: LiteralColumns = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")] = False,
 ) -> None:
     """Enrol leads in a sequence, each once: running it again changes nothing.
@@ -75,9 +78,9 @@ def enroll(
 
     Example: `python starter.py enroll --sequence no-reply sequences/leads.csv`
     """
-    tally = Tally()
+    tally, options = Tally(), read_column_options(map_, literal)
     try:
-        run(_enroll(tally, sequence, leads, enrolment_key), name="starter", also=(FileError,))
+        run(_enroll(tally, sequence, leads, options, enrolment_key), name="starter", also=(FileError,))
     except SystemExit:
         if tally.rows:
             complain("starter", "what was done before is below; run the same command again to do the rest")
@@ -87,15 +90,21 @@ def enroll(
     raise typer.Exit(1 if tally.noted else 0)
 
 
-async def _enroll(tally: Tally, name_or_file: str, leads: Path, key: str) -> None:
+async def _enroll(tally: Tally, name_or_file: str, leads: Path, options: ColumnOptions, key: str) -> None:
     """Read and reach everything before the first write, so that what is wrong changes nothing."""
     settings = read_settings()
-    sequence = read_sequence(find_sequence(name_or_file, _SEQUENCES))
-    rows = read_leads(leads)
+    has_links = settings.public_url is not None
+    sequence = read_for_enrolment(find_sequence(name_or_file, _SEQUENCES), has_links=has_links)
+    rows = read_leads(leads, options)
     client = await open_temporal()
     async with open_database(settings) as engine:
         enroller = Enroller(
-            engine, client, workspace=settings.workspace, task_queue=settings.task_queue, by=f"starter:{login_name()}"
+            engine,
+            client,
+            workspace=settings.workspace,
+            task_queue=settings.task_queue,
+            by=f"starter:{login_name()}",
+            public_url=settings.public_url,
         )
         with _progress() as progress:
             bar = progress.add_task("enrolling", total=_about(leads))
@@ -159,7 +168,14 @@ async def _doors() -> AsyncIterator[tuple[EventDoor, InboundDoor]]:
     workspace = settings.workspace
     client = await open_temporal()
     async with open_database(settings) as engine:
-        events = EventDoor(engine, client, workspace=workspace, task_queue=settings.task_queue, sequences=_SEQUENCES)
+        events = EventDoor(
+            engine,
+            client,
+            workspace=workspace,
+            task_queue=settings.task_queue,
+            sequences=_SEQUENCES,
+            public_url=settings.public_url,
+        )
         yield events, InboundDoor(engine, events, workspace=workspace)
 
 

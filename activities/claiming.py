@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from functools import partial
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -156,7 +155,7 @@ def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts, *, i
 
 def _permitted_from(locked: LockedLead, window: Window | None, instant: datetime) -> datetime:
     calendar = is_holiday(window.holidays if window else None)
-    return next_permitted(instant, window, ZoneInfo(locked.lead.timezone), calendar)
+    return next_permitted(instant, window, locked.lead.zone, calendar)
 
 
 def thread_was_busy(error: IntegrityError) -> bool:

@@ -50,7 +50,7 @@ def make_draft(
     Raises TemplateError or MessageError when the lead's data, changed since the enrolment, no longer give a message.
     """
     sequence = parse_sequence(locked.definition)
-    rendered = render_step(sequence, step, locked.lead)
+    rendered = render_step(sequence, step, locked.lead, links.unsubscribe_url)
     origin = locked.origin
     subject = origin.subject if origin and origin.subject else own_subject or rendered.subject
     frozen = freeze(

@@ -10,7 +10,7 @@ from domain.draft import DraftKey, DraftState, draft_id, message_hash
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
 from domain.permission import would_send_again
-from domain.schedule import back_off
+from domain.schedule import after, back_off
 from domain.step import Held, Paused, Recorded, RecordOutcome, StepDone, Stopped
 from domain.task import TaskKind
 from store.drafts import StoredDraft, record_state, stop_pending
@@ -154,7 +154,7 @@ async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:
         completed = InstanceStatus.COMPLETED
         await set_status(at.connection, at.locked.instance_id, completed, Reason.NONE, by=at.by, why=why)
         return StepDone(state=state, steps=at.step)
-    due = since + parse_sequence(at.locked.definition).steps[at.step].wait
+    due = after(since, parse_sequence(at.locked.definition).steps[at.step].wait, at.locked.lead.zone)
     await advance(at.connection, at.locked.instance_id, at.step + 1, due, at.by)
     return StepDone(state=state, next_due_at=due, steps=at.locked.steps)
 

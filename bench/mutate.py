@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.breaks import claiming, doors, inbound, restoring, schema, sending, settling
+from bench.breaks import claiming, doors, files, inbound, restoring, schema, sending, settling
 from bench.breaks.broken import Break
 from bench.command import run_command
 
@@ -26,6 +26,7 @@ _HOME = Path(__file__).parents[1]
 BREAKS = [
     *claiming.BREAKS,
     *doors.BREAKS,
+    *files.BREAKS,
     *inbound.BREAKS,
     *restoring.BREAKS,
     *sending.BREAKS,

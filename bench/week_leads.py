@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from domain.duration import Wait
 from domain.lead import Lead
 from domain.sequence import Sequence
 
@@ -48,7 +49,7 @@ class Person(NamedTuple):
     def sequence(self) -> Sequence:
         """Their sequence: the same for everybody but for the holidays."""
         window = {"days": "mon-fri", "from": f"{OPENS:02}:00", "to": f"{CLOSES:02}:00", "holidays": self.calendar}
-        steps: list[dict[str, object]] = [{"wait": wait, "body": "Hello {{ name }}"} for wait in WAITS]
+        steps: list[dict[str, object]] = [{"wait": Wait(exact=wait), "body": "Hello {{ name }}"} for wait in WAITS]
         steps[0]["subject"] = "Following up"
         return Sequence.model_validate({"name": f"week-{self.lead_id}", "window": window, "steps": steps})
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bench.week_leads import CLOSES, OPENS, PEOPLE, START, WAITS, WEEK, Person
 from bench.week_oracle import Mail, closed
-from domain.duration import write_duration
+from domain.duration import Wait
 
 _TEXT = """\
 # A simulated week
@@ -40,7 +40,7 @@ def page(mails: Sequence[Mail]) -> str:
     return _TEXT.format(
         start=f"{START:%a} {START.day} {START:%B %Y, %H:%M} UTC",
         steps=len(WAITS),
-        waits=", ".join(f"`{write_duration(wait)}`" for wait in WAITS),
+        waits=", ".join(f"`{Wait(exact=wait)}`" for wait in WAITS),
         opens=OPENS,
         closes=CLOSES,
         span=WEEK.days,

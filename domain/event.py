@@ -18,7 +18,8 @@ from pydantic import (
     model_validator,
 )
 
-from domain.lead import LONGEST_ADDRESS, RESERVED_VARIABLES, LeadId, check_variable_name
+from domain.given import given, given_fields, nothing_words, require_visible
+from domain.lead import LONGEST_ADDRESS, RESERVED_VARIABLES, LeadId, check_variable_name, spelling_key
 from domain.sequence import REPLY
 from domain.thread import Origin
 
@@ -46,23 +47,38 @@ def _variable(name: str) -> str:
         # what was meant to be a name may be anything, an address too
         said = str(error) if name in RESERVED_VARIABLES else "can't be a variable: use letters, digits and '_'"
         raise ValueError(said) from None
+    if reserved := _RESERVED_KEYS.get(spelling_key(name)):
+        raise ValueError(f"is almost {reserved}, which is no variable: give that, or another name")
     return name
 
 
-def _number_as_text(value: object) -> object:
-    # a whole number has one way to be written, other values (1.0, true) have several
-    return str(value) if type(value) is int else value
+def _given(fields: object) -> object:
+    """Leave out null and blank fields, which are nothing given here as they are in a file."""
+    return given_fields(fields) if isinstance(fields, dict) else fields
+
+
+def _require_no_nothing(fields: dict[str, Any], literal: tuple[str, ...], place: str) -> None:
+    for name, text in nothing_words(fields, literal).items():
+        raise ValueError(
+            f"{place}.{name}: says {text}, which stands for nothing: leave it out, or name it in data.literal where"
+            " that is meant"
+        )
 
 
 def _address(written: str) -> str:
+    require_visible(written)
     if re.fullmatch(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+", written) and len(written) <= LONGEST_ADDRESS:
         return written
     raise ValueError("is not an address: give one such as ada@example.com")
 
 
-_Text = Annotated[str, BeforeValidator(_number_as_text)]
-_Variables = dict[Annotated[str, AfterValidator(_variable)], _Text]
-_LeadId = Annotated[LeadId, BeforeValidator(_number_as_text)]
+_RESERVED_KEYS = {spelling_key(reserved): reserved for reserved in RESERVED_VARIABLES}
+_Variables = Annotated[dict[Annotated[str, AfterValidator(_variable)], str], BeforeValidator(_given)]
+_LeadId = Annotated[LeadId, BeforeValidator(given)]
+_Literal = Annotated[
+    tuple[str, ...],
+    Field(description="The fields and variables whose `None`, `null` and the like are meant as they stand."),
+]
 # It is part of workflow ids, which everybody may read in Temporal, so an address must not be one.
 _EnrolmentKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,40}$")]
 # It says who did something, in the ledger and in Temporal: an address must not be one either.
@@ -74,21 +90,36 @@ class _Said(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Person(_Said):
+class _Known(_Said):
+    """What is known of a lead: null and blank are nothing known."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_counts(cls, fields: object) -> object:
+        if not isinstance(fields, dict):
+            return fields
+        # of the lead's own fields the id alone may be a number
+        return {
+            name: fields[name] if type(fields[name]) is int else text for name, text in given_fields(fields).items()
+        }
+
+
+class Person(_Known):
     """The lead to be enrolled. Whether mail can go to the address is asked when it is."""
 
     lead_id: _LeadId
     email: str
-    name: str = ""
-    timezone: str = "UTC"
+    name: str | None = None
+    timezone: str | None = None
 
 
-class Enrolled(_Said):
+class Enrolled(_Known):
     """Enrol a lead in a sequence, once for each `enrolment_key`."""
 
     sequence: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,59}$")
     lead: Person
     variables: _Variables = Field(default_factory=dict)
+    literal: _Literal = ()
     enrolment_key: _EnrolmentKey = ""
     thread: Origin | None = Field(default=None, description="The message that the follow-up answers.")
 
@@ -133,13 +164,14 @@ class Replied(OfLead):
         return until
 
 
-class Updated(OfLead):
+class Updated(OfLead, _Known):
     """What the app knows better now. Variables are added to those known; one that is given again is replaced."""
 
     email: str | None = None
     name: str | None = None
     timezone: str | None = None
     variables: _Variables | None = None
+    literal: _Literal = ()
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -150,7 +182,8 @@ class Updated(OfLead):
     @property
     def changes(self) -> dict[str, Any]:
         """The fields that were given, and their values."""
-        return self.model_dump(exclude_none=True, exclude={"lead_id"})
+        said = self.model_dump(exclude={"lead_id", "literal"})
+        return {name: value for name, value in said.items() if value}
 
 
 class _Event(_Said):
@@ -175,6 +208,12 @@ class LeadEnrolled(_Event):
 
     type: Literal[EventType.ENROLLED]
     data: Enrolled
+
+    @model_validator(mode="after")
+    def _says_no_nothing(self) -> Self:
+        _require_no_nothing(self.data.lead.model_dump(), self.data.literal, "data.lead")
+        _require_no_nothing(self.data.variables, self.data.literal, "data.variables")
+        return self
 
 
 class LeadReplied(_Event):
@@ -208,6 +247,13 @@ class LeadUpdated(_Event):
 
     type: Literal[EventType.UPDATED]
     data: Updated
+
+    @model_validator(mode="after")
+    def _says_no_nothing(self) -> Self:
+        changes = self.data.changes
+        _require_no_nothing(changes.pop("variables", {}), self.data.literal, "data.variables")
+        _require_no_nothing(changes, self.data.literal, "data")
+        return self
 
 
 class LeadResumed(_Event):

@@ -2,21 +2,27 @@
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator
 
-# What templates see beside a lead's own variables, so no variable may have such a name.
-RESERVED_VARIABLES = ("lead_id", "email", "name", "timezone")
+from domain.given import require_visible
+from domain.zones import similar_zones, zone, zone_names
+
+# A lead's own fields, which templates see beside its variables.
+OWN_FIELDS = ("lead_id", "email", "name", "timezone")
+# What templates see beside a lead's variables, so no variable may have such a name.
+UNSUBSCRIBE_URL = "unsubscribe_url"
+RESERVED_VARIABLES = (*OWN_FIELDS, UNSUBSCRIBE_URL)
 # RFC 5321, 4.5.3.1.3: a path has at most 256 octets, angle brackets included.
 LONGEST_ADDRESS = 254
 _LONGEST_VARIABLE = 10_000
-_MOST_VARIABLES = 100
+MOST_VARIABLES = 100
 
 
 def _shown_in_temporal(lead_id: str) -> str:
+    require_visible(lead_id)
     # `/` parts draft ids; `@` is how an address is recognised.
     if re.fullmatch(r"[!-.0-?A-~]{1,100}", lead_id):
         return lead_id
@@ -44,11 +50,12 @@ class Lead(BaseModel):
     email: str = Field(max_length=LONGEST_ADDRESS)
     name: str = Field(default="", max_length=200)
     timezone: str = "UTC"
-    variables: dict[str, str] = Field(default_factory=dict, max_length=_MOST_VARIABLES)
+    variables: dict[str, str] = Field(default_factory=dict, max_length=MOST_VARIABLES)
 
     @field_validator("email")
     @classmethod
     def _address(cls, email: str) -> str:
+        require_visible(email)
         if any(character.isspace() for character in email) or not re.fullmatch(r"[^@]+@[^@]+", email):
             raise ValueError("is not an address: give one such as ada@example.com")
         return _safe_in_a_header(email)
@@ -61,9 +68,11 @@ class Lead(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _timezone(cls, timezone: str) -> str:
-        if not _is_zone(timezone):
-            raise ValueError("is not a known time zone: give an IANA name such as Europe/Berlin")
-        return timezone
+        if timezone in zone_names():
+            return timezone
+        similar = " or ".join(similar_zones(timezone))
+        remedy = f"did you mean {similar}?" if similar else "give an IANA name such as Europe/Berlin"
+        raise ValueError(f"is not a known time zone: {remedy}")
 
     @field_validator("variables")
     @classmethod
@@ -79,7 +88,7 @@ class Lead(BaseModel):
     @property
     def zone(self) -> ZoneInfo:
         """The lead's time zone."""
-        return ZoneInfo(self.timezone)
+        return zone(self.timezone)
 
 
 def _safe_in_a_header(text: str) -> str:
@@ -91,18 +100,16 @@ def _safe_in_a_header(text: str) -> str:
     return text
 
 
+def spelling_key(name: str) -> str:
+    """Return what is left of a name without case, spaces and signs: `E-Mail` and `email` are two spellings of one."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name).casefold())
+
+
 def check_variable_name(variable: str) -> None:
     """Raise ValueError, with the remedy, for a name that no variable may have."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,59}", variable):
         raise ValueError(f"{variable[:60]!r} can't be a variable: use letters, digits and '_', such as company_name")
+    if variable == UNSUBSCRIBE_URL:
+        raise ValueError(f"{variable!r} is the link of each message: give the variable another name")
     if variable in RESERVED_VARIABLES:
         raise ValueError(f"{variable!r} is the lead's own {variable}: give the variable another name")
-
-
-@lru_cache(maxsize=1024)
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones, such as America
-        return False
-    return bool(name)

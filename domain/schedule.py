@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from domain.duration import Wait
 from domain.sequence import Window
 
 IsHoliday = Callable[[date], bool]
@@ -35,6 +36,29 @@ def next_permitted(instant: datetime, window: Window | None, zone: ZoneInfo, is_
     if window:
         raise ValueError(f"the window {window.days} {window.opens}-{window.closes} permits nothing for a year")
     return start
+
+
+def after(instant: datetime, wait: Wait, zone: ZoneInfo) -> datetime:
+    """Return when a wait that begins at an instant is over; UTC.
+
+    Days go by the clock on the wall of the zone, which shows the same time then. Where a clock change skips that time,
+    it is the first instant behind the change; where one repeats it, the first of the two. What is exact in the wait is
+    added then, as time that passes. Raises ValueError if `instant` is naive.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("an instant without a time zone says nothing: give an aware one")
+    start = instant.astimezone(UTC)
+    if wait.days:  # else a second of a repeated hour would lead back to the first
+        wall = start.astimezone(zone).replace(tzinfo=None) + timedelta(days=wait.days)
+        start = _first_instant(wall, zone)
+    return start + wait.exact
+
+
+def _first_instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first instant at which a zone's clock shows a time, or a later one where it never does."""
+    # PEP 495: of a time that is skipped, the first fold is by the offset before the change and lies behind it
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return first if first <= second else _same_offset_until(second, zone)
 
 
 def back_off(attempts: int) -> timedelta:

@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from domain.draft import Channel
-from domain.duration import Duration
+from domain.duration import Duration, StepWait
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # A template longer than this is a pasted document, not a letter.
@@ -114,7 +114,7 @@ class Step(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    wait: Duration
+    wait: StepWait
     channel: Channel = Channel.EMAIL
     subject: str | None = Field(default=None, max_length=LONGEST_SUBJECT)
     body: str = Field(max_length=LONGEST_BODY)

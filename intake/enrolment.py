@@ -15,6 +15,7 @@ from domain.lead import Lead
 from intake.lead_file import BadRow, LeadRow
 from intake.starting import Starter
 from intake.storing import Enrolling, Placed, Stored, Wanted, store_enrolments
+from mail.links import stand_in_url
 
 # One transaction's worth: enough that its cost is spread, few enough that memory stays flat and locks short.
 _BATCH = 250
@@ -50,13 +51,23 @@ class Result:
 
 
 class Enroller:
-    """Enrols leads of one workspace. `by` names who does, in the ledger."""
+    """Enrols leads of one workspace. `by` names who does, in the ledger; `public_url` is what the links begin with."""
 
-    def __init__(self, engine: AsyncEngine, client: Client, *, workspace: str, task_queue: str, by: str) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        client: Client,
+        *,
+        workspace: str,
+        task_queue: str,
+        by: str,
+        public_url: str | None = None,
+    ) -> None:
         self._engine = engine
         self._starter = Starter(engine, client, workspace=workspace, task_queue=task_queue)
         self._workspace = workspace
         self._by = by
+        self._link = stand_in_url(public_url)
 
     async def enroll(
         self, sequence: sequences.Sequence, rows: Iterable[Lead | LeadRow | BadRow], enrolment_key: str = ""
@@ -84,7 +95,9 @@ class Enroller:
     async def _enroll(
         self, sequence: sequences.Sequence, wanted: Sequence[Wanted], numbers: Mapping[str, int | None]
     ) -> list[Result]:
-        enrolling = Enrolling(workspace=self._workspace, sequence=sequence, at=datetime.now(UTC), by=self._by)
+        enrolling = Enrolling(
+            workspace=self._workspace, sequence=sequence, at=datetime.now(UTC), by=self._by, link=self._link
+        )
         async with self._engine.begin() as connection:
             stored = await store_enrolments(connection, enrolling, wanted)
         await self._starter.start(stored.enrolled, self._by)

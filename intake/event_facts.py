@@ -126,6 +126,7 @@ class Facts(NamedTuple):
     workspace: str
     event: Event
     noted: tuple[Noted, ...] = ()
+    link: str | None = None  # stands for that of each message, where messages have one
 
     async def lock(self, *also: str) -> LeadFacts | None:
         """Lock the lead, known or not, with the recipient it has and further ones; returns what is known of it."""
@@ -164,7 +165,14 @@ async def _enroll(facts: Facts, event: LeadEnrolled, sequence: Sequence) -> Answ
     except LeadError as error:
         raise EventError([_placed(problem) for problem in error.problems]) from None
     identity = instance_id(InstanceKey(facts.workspace, sequence.name, lead.lead_id, data.enrolment_key))
-    enrolling = Enrolling(workspace=facts.workspace, sequence=sequence, at=event.timestamp, by=event.by, updates=True)
+    enrolling = Enrolling(
+        workspace=facts.workspace,
+        sequence=sequence,
+        at=event.timestamp,
+        by=event.by,
+        link=facts.link,
+        updates=True,
+    )
     stored = await store_enrolments(facts.connection, enrolling, [Wanted(lead, identity, data.thread)])
     if refused := stored.refused.get(identity):
         if refused.why is Refusal.UNRENDERABLE:

@@ -6,12 +6,9 @@ from pydantic import ValidationError
 
 from domain.event import EVENT, Event, EventType
 from intake.json_text import read_json, shown
+from intake.problem_words import problem_words
 
 _WORDS = {
-    "missing": "is missing: add it",
-    "extra_forbidden": "is not known here: check its spelling, or remove it",
-    "string_type": "must be a text: put it in quotes",
-    "string_unicode": "contains half a character: remove it",
     "string_pattern_mismatch": "is too long, or has characters that it may not have: use letters, digits and _ . -",
     "union_tag_not_found": "type: is missing: add it",
     "union_tag_invalid": f"type: is not known: known are {', '.join(EventType)}",
@@ -23,6 +20,7 @@ _WORDS_OF_KIND = {
     "bool": "must be true or false",
     "model": "must be an object: write it in braces",
     "dict": "must be an object: write it in braces",
+    "tuple": "must be a list: write it in brackets",
 }
 
 
@@ -57,6 +55,6 @@ def read_event(text: str | bytes, event_id: str | None = None) -> Event:
 def _sentence(problem: Any) -> str:
     # the first part of a place is the event's type, which tells which of the union was read
     place = [shown(part) for part in problem["loc"] if part not in {*EventType, "[key]"}]
-    words = _WORDS.get(problem["type"]) or _WORDS_OF_KIND.get(problem["type"].split("_")[0])
-    words = words or problem["msg"].removeprefix("Value error, ")
+    kind = _WORDS_OF_KIND.get(problem["type"].split("_")[0])
+    words = kind if kind and problem["type"] not in _WORDS else problem_words(problem, _WORDS).replace("; ", ": ", 1)
     return f"{'.'.join(place)}: {words}" if place else words

@@ -27,6 +27,7 @@ from intake.file_error import FileError
 from intake.sequence_folder import SequenceFolder
 from intake.starting import Starter
 from intake.turns import NoTurnError, Turns
+from mail.links import stand_in_url
 from store.engine import is_down
 from store.events import find_event, mark_told, save_event
 from store.instances import find_instances
@@ -43,15 +44,26 @@ class NotTakenError(Exception):
 
 
 class EventDoor:
-    """Takes the app events of one workspace. `sequences` is the folder whose sequences an app may name."""
+    """Takes the app events of one workspace. `sequences` is the folder whose sequences an app may name.
+
+    `public_url` is what the links of messages begin with, where they have one.
+    """
 
     def __init__(
-        self, engine: AsyncEngine, client: Client, *, workspace: str, task_queue: str, sequences: Path
+        self,
+        engine: AsyncEngine,
+        client: Client,
+        *,
+        workspace: str,
+        task_queue: str,
+        sequences: Path,
+        public_url: str | None = None,
     ) -> None:
         self._engine = engine
         self.starter = Starter(engine, client, workspace=workspace, task_queue=task_queue)
         self._workspace = workspace
-        self._sequences = SequenceFolder(sequences)
+        self._sequences = SequenceFolder(sequences, has_links=public_url is not None)
+        self._link = stand_in_url(public_url)
         self._turns = Turns()
 
     async def deliver(self, event: Event) -> Answer:
@@ -90,7 +102,7 @@ class EventDoor:
                 return _same(event, Answer.model_validate(stored.answer)), stored.told
             heard, noted = _heard_now(event)
             sequence = await self._sequence(event) if isinstance(event, LeadEnrolled) else None
-            answer = await store_facts(Facts(connection, self._workspace, heard, noted), sequence)
+            answer = await store_facts(Facts(connection, self._workspace, heard, noted, self._link), sequence)
             content = answer.model_dump(mode="json")
             await save_event(connection, self._workspace, event.id, event.type, content)
             return answer, False

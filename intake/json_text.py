@@ -4,11 +4,14 @@ import json
 import re
 from typing import Any
 
+# No id is longer, and Python refuses to read numbers of more than some thousands.
+_MOST_DIGITS = 100
+
 
 def read_json(text: str | bytes) -> Any:
     """Read JSON. Raises ValueError with a sentence, which quotes nothing of it but keys that are plain words."""
     try:
-        return json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse)
+        return json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse, parse_int=_whole_number)
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8: write it as UTF-8") from None
     except json.JSONDecodeError as error:
@@ -29,6 +32,12 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"{shown(name)}: is given twice; remove one")
         found[name] = value
     return found
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits: write it as a text, in quotes")
+    return int(digits)
 
 
 def _refuse(constant: str) -> Any:

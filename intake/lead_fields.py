@@ -1,16 +1,17 @@
 """A lead made of fields as a file or an event gives them: checked in form, its address as it goes over the wire."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-from domain.lead import Lead
+from domain.given import given_fields
+from domain.lead import MOST_VARIABLES, Lead
+from intake.problem_words import problem_words
 from mail.address import deliverable
 
-_WORDS = {
-    "string_type": "must be a text; put it in quotes",
-    "string_unicode": "contains half a character; remove it",
-}
+REQUIRED = ("lead_id", "email")
+_WORDS = {"too_long": f"are more than {MOST_VARIABLES}; remove those that no template reads"}
 
 
 class LeadError(Exception):
@@ -21,11 +22,20 @@ class LeadError(Exception):
         super().__init__("; ".join(problems))
 
 
-def make_lead(fields: dict[str, Any]) -> Lead:
-    """Make a lead of fields that have a `lead_id` and an `email` at least. Raises LeadError."""
+def make_lead(fields: Mapping[str, Any]) -> Lead:
+    """Make a lead of what was given. What was not, or is blank, stays unset in it (`model_fields_set`).
+
+    Raises LeadError.
+    """
+    own = given_fields(fields)
+    if isinstance(variables := own.pop("variables", None), Mapping):
+        variables = given_fields(variables) or None
+    for required in REQUIRED:
+        if required not in own:
+            raise LeadError([f"{required}: is missing; add it"])
     try:
-        email = fields["email"]
-        return Lead.model_validate(fields | {"email": deliverable(email) if isinstance(email, str) else email})
+        own["email"] = deliverable(own["email"]) if isinstance(own["email"], str) else own["email"]
+        return Lead.model_validate(own | ({"variables": variables} if variables is not None else {}))
     except ValidationError as error:
         raise LeadError(
             [_sentence(problem) for problem in error.errors(include_input=False, include_url=False)]
@@ -35,5 +45,4 @@ def make_lead(fields: dict[str, Any]) -> Lead:
 
 
 def _sentence(problem: Any) -> str:
-    field = ".".join(map(str, problem["loc"]))
-    return f"{field}: {_WORDS.get(problem['type'], problem['msg'].removeprefix('Value error, '))}"
+    return f"{'.'.join(map(str, problem['loc']))}: {problem_words(problem, _WORDS)}"

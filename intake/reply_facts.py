@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.given import is_blank
 from domain.instance import InstanceKey, Reason, instance_id, instance_key
 from domain.sequence import LONGEST_BODY, REPLY, EnrolRule, Sequence, Step
 from domain.thread import Origin
@@ -83,7 +84,7 @@ class Written(NamedTuple):
 
 def check_words(words: Words) -> None:
     """Raise ReplyError for words that are no message."""
-    if not words.body.strip():
+    if is_blank(words.body):
         raise ReplyError("the body is blank: write what shall be sent")
     if len(words.body) > LONGEST_BODY:
         raise ReplyError(f"the body is longer than {LONGEST_BODY} characters: shorten it")

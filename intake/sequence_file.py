@@ -8,35 +8,29 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from activities.calendar import is_holiday
-from domain.sequence import LONGEST_BODY, REPLY, Sequence, Step, Window
+from domain.lead import UNSUBSCRIBE_URL
+from domain.sequence import REPLY, Sequence, Step, Window
 from intake.file_error import FileError, require_utf8
-from intake.yaml_tree import Place, Tree, read_tree
-from mail.template import TemplateError, check_template
+from intake.problem_words import problem_words
+from intake.sequence_texts import Source, comment_warnings, commented_out, take_body_files, template_problems
+from intake.yaml_tree import Place, read_tree
+from mail.variables import required_variables
 
 # Fifty steps of the longest letters are larger, but then they belong into files of their own.
 _MOST_BYTES = 1_000_000
 _ENDINGS = (".yaml", ".yml")
 _WORDS = {
-    "missing": "is missing; add it",
-    "string_type": "must be a text; write it as one",
-    "string_unicode": "contains half a character; remove it",
     "tuple_type": "must be a list; write it as [a, b], or one '- ' a line",
     "model_type": "must be keys and values; see the README's example",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
     "greater_than": "must be longer than 0s",
 }
 
 
-class _Source(NamedTuple):
-    """A sequence file as read: `bodies` holds which file each `body_file` was."""
+class ReadSequence(NamedTuple):
+    """A sequence, and what its file says that may not be meant so."""
 
-    path: Path
-    tree: Tree
-    bodies: dict[Place, Path]
-
-    def problem(self, place: Place, words: str) -> str:
-        return f"{self.path}:{self.tree.line(place)}: {_field(place)}{words}"
+    sequence: Sequence
+    warnings: list[str]
 
 
 def find_sequence(name_or_file: str, folder: Path) -> Path:
@@ -57,11 +51,31 @@ def known_sequences(folder: Path) -> dict[str, Path]:
 
 def read_sequence(path: Path) -> Sequence:
     """Read and check a sequence file and the bodies it names. Raises FileError with every problem found."""
+    return read_with_warnings(path).sequence
+
+
+def read_for_enrolment(path: Path, *, has_links: bool) -> Sequence:
+    """Read a sequence to enrol leads in. Raises FileError, also where a message would lack the link that it reads."""
+    sequence = read_sequence(path)
+    problems = [
+        f"{path}: step {order}, body: reads {UNSUBSCRIBE_URL}, and FOLLOWUP_PUBLIC_URL is not set; set it, or write"
+        f" {{{{ {UNSUBSCRIBE_URL} | default('…') }}}}"
+        for order, step in enumerate(sequence.steps, start=1)
+        if not has_links and UNSUBSCRIBE_URL in required_variables(step.body)
+    ]
+    if problems:
+        raise FileError(problems)
+    return sequence
+
+
+def read_with_warnings(path: Path) -> ReadSequence:
+    """Read a sequence file as `read_sequence` does, and say what may not be meant so."""
     require_utf8(path, most_bytes=_MOST_BYTES)
-    source = _Source(path, read_tree(path, path.read_text("utf-8-sig")), {})
+    source = Source(path, read_tree(path, path.read_text("utf-8-sig")), {})
     if not isinstance(source.tree.content, dict):
         raise FileError([f"{path}:1: must be keys and values, such as 'name: no-reply'; see the README's example"])
-    problems = [*_take_body_files(source), *_template_problems(source)]
+    warnings = list(comment_warnings(source))
+    problems = [*take_body_files(source), *commented_out(source), *template_problems(source)]
     try:
         sequence = Sequence.model_validate(source.tree.content)
     except ValidationError as error:
@@ -73,70 +87,10 @@ def read_sequence(path: Path) -> Sequence:
     problems += _calendar_problems(source, sequence)
     if problems:
         raise FileError(problems)
-    return sequence
+    return ReadSequence(sequence, warnings)
 
 
-def _steps(source: _Source) -> list[tuple[int, dict[str, Any]]]:
-    steps = source.tree.content.get("steps")
-    return [
-        (index, step) for index, step in enumerate(steps if isinstance(steps, list) else []) if isinstance(step, dict)
-    ]
-
-
-def _take_body_files(source: _Source) -> list[str]:
-    """Put the text of each `body_file` where `body` is; return what is wrong."""
-    problems = []
-    for index, step in _steps(source):
-        if "body_file" not in step:
-            continue
-        name = step.pop("body_file")
-        try:
-            step["body"] = _body(source, index, name, has_body="body" in step)
-        except FileError as error:
-            problems += error.problems
-            step.setdefault("body", "-")  # what is wrong with it has been said
-    return problems
-
-
-def _body(source: _Source, index: int, name: object, *, has_body: bool) -> str:
-    place: Place = ("steps", index, "body_file")
-    if has_body:
-        raise FileError([source.problem(place, "there is a body too; remove one")])
-    folder = source.path.parent.resolve()
-    file = source.path.parent / str(name or "")
-    if not isinstance(name, str) or not file.resolve().is_relative_to(folder):
-        raise FileError([source.problem(place, "must be a file beside or below the sequence's; move it there")])
-    try:
-        require_utf8(file, most_bytes=4 * LONGEST_BODY)
-    except FileError as error:
-        raise FileError(source.problem(place, problem) for problem in error.problems) from None
-    source.bodies["steps", index, "body"] = file
-    return file.read_text("utf-8-sig")
-
-
-def _template_problems(source: _Source) -> list[str]:
-    return [
-        problem
-        for index, step in _steps(source)
-        for field in ("subject", "body")
-        if isinstance(step.get(field), str)
-        for problem in _template_problem(source, ("steps", index, field), step[field])
-    ]
-
-
-def _template_problem(source: _Source, place: Place, template: str) -> list[str]:
-    try:
-        check_template(template)
-    except TemplateError as error:
-        offset = (error.line or 1) - 1
-        if place in source.bodies:
-            return [f"{source.bodies[place]}:{1 + offset}: {_field(place)}{error}"]
-        line = source.tree.texts.get(place, source.tree.line(place))
-        return [f"{source.path}:{line + offset}: {_field(place)}{error}"]
-    return []
-
-
-def _calendar_problems(source: _Source, sequence: Sequence) -> list[str]:
+def _calendar_problems(source: Source, sequence: Sequence) -> list[str]:
     windows: list[tuple[Place, Window | None]] = [(("window",), sequence.window)]
     windows += [(("steps", index, "window"), step.window) for index, step in enumerate(sequence.steps)]
     problems = []
@@ -153,13 +107,6 @@ def _file_and_line(problem: str) -> tuple[str, int]:
     return (found[1], int(found[2])) if found else (problem, 0)
 
 
-def _field(place: Place) -> str:
-    """Name a place as people do: steps count from 1."""
-    if len(place) > 1 and place[0] == "steps":
-        return f"step {int(place[1]) + 1}, {'.'.join(map(str, place[2:]))}: ".replace(", : ", ": ")
-    return f"{'.'.join(str(part) for part in place if isinstance(part, str))}: " if place else ""
-
-
 def _sentence(problem: Any) -> str:
     kind, place = problem["type"], problem["loc"]
     if kind == "extra_forbidden":
@@ -168,8 +115,7 @@ def _sentence(problem: Any) -> str:
         return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"
     if kind == "missing" and place[-1] == "body":
         return "is missing; add body or body_file"
-    words = _WORDS.get(kind, problem["msg"].removeprefix("Value error, "))
-    return str(words.replace("Input should be", "must be"))
+    return problem_words(problem, _WORDS)
 
 
 def _known_keys(place: Place) -> list[str]:

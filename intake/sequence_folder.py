@@ -6,17 +6,18 @@ from datetime import timedelta
 from pathlib import Path
 
 from domain.sequence import Sequence
-from intake.sequence_file import known_sequences, read_sequence
+from intake.sequence_file import known_sequences, read_for_enrolment
 
 # Reading one costs as much as storing an enrolment; who changes a file can wait this long.
 _KEPT_FOR = timedelta(seconds=5)
 
 
 class SequenceFolder:
-    """The sequences of a folder by name."""
+    """The sequences of a folder by name. `has_links`: each message has a link of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, has_links: bool = False) -> None:
         self._folder = folder
+        self._has_links = has_links
         self._read: dict[str, tuple[float, Sequence]] = {}
 
     async def find(self, name: str) -> Sequence | None:
@@ -31,4 +32,4 @@ class SequenceFolder:
     def _find(self, name: str) -> Sequence | None:
         # by its name alone: a path, which a person may give, is not an app's to give
         path = known_sequences(self._folder).get(name)
-        return read_sequence(path) if path else None
+        return read_for_enrolment(path, has_links=self._has_links) if path else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +14,7 @@ from domain.instance import FINAL, InstanceStatus, Reason
 from domain.lead import Lead
 from domain.lead_facts import LeadFacts, Variables, Word
 from domain.recipient import recipient_of
+from domain.schedule import after
 from domain.thread import Origin
 from intake.hearing import Heard, find_reach, keep, suppress_unsubscribed
 from intake.lead_words import differing, word_of
@@ -50,13 +51,14 @@ class Enrolling:
     """Who enrols whom in what; `at` is the instant at which that was said, so a stop not before it came later.
 
     `updates`: what is said of a lead that is enrolled already counts, if it is newer. A file's rows have no instants
-    of their own, and may be older than the file's import.
+    of their own, and may be older than the file's import. `link` stands for that of each message, if it has one.
     """
 
     workspace: str
     sequence: sequences.Sequence
     at: datetime
     by: str
+    link: str | None = None
     updates: bool = False
 
 
@@ -157,7 +159,8 @@ class _Batch:
         known = {**self._others_of(one.lead.lead_id), **self._others_of(recipient_of(facts.email))}
         if why := refusal(self._enrolling.sequence, one.lead.lead_id, known.values()):
             return why
-        problem = enrolment_problem(self._enrolling.sequence, facts.lead_with(self._own(one)), one.instance_id)
+        enrolling, lead = self._enrolling, facts.lead_with(self._own(one))
+        problem = enrolment_problem(enrolling.sequence, lead, one.instance_id, enrolling.link)
         return Refused(why=Refusal.UNRENDERABLE, sentence=problem) if problem else None
 
     def _others_of(self, person: str) -> dict[str, Known]:
@@ -211,11 +214,12 @@ class _Batch:
         if origin is not None:
             ours = await find_thread(self._connection, self._workspace, origin.message_ids)
             thread_id = ours or origin.thread_id(self._workspace)
+        enrolled_at, lead = datetime.now(UTC), self._facts(one).lead_with(self._own(one))
         return Enrolment(
             instance_id=one.instance_id,
             lead_id=one.lead.lead_id,
             steps=len(sequence.steps),
-            wait_seconds=sequence.steps[0].wait.total_seconds(),
+            wait_seconds=(after(enrolled_at, sequence.steps[0].wait, lead.zone) - enrolled_at).total_seconds(),
             thread_id=thread_id,
             origin=origin.model_dump(mode="json") if origin else None,
             variables=one.lead.variables or None,

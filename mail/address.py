@@ -4,12 +4,15 @@ import re
 
 from email_validator import EmailNotValidError, validate_email
 
+from domain.given import require_visible
+
 
 def deliverable(address: str) -> str:
     """Return an address as it goes over the wire: normalised, its domain as an A-label.
 
     The check is one of form; nobody is asked. Raises ValueError saying what is wrong, never naming the address.
     """
+    require_visible(address)
     try:
         # test_environment: `.test` is where the whole local world lives, and no public mail goes there
         valid = validate_email(address, check_deliverability=False, test_environment=True)

@@ -10,7 +10,8 @@ _SIGNATURE_BYTES = 16  # 128 bits: one guess a nanosecond would take longer than
 # what is signed besides the hash, so that a signature made for one purpose serves no other
 _PURPOSE = b"unsubscribe"
 # 36 bytes need no padding, and leave no bits over that could be written in two ways
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{48}")
+_TOKEN_CHARACTERS = 48
+_TOKEN = re.compile(rf"[A-Za-z0-9_-]{{{_TOKEN_CHARACTERS}}}")
 # RFC 5321, 4.5.3.1.1
 _LONGEST_LOCAL_PART = 64
 
@@ -33,6 +34,11 @@ def read_token(key: bytes, token: str) -> str | None:
 def unsubscribe_url(public_url: str, token: str) -> str:
     """Return where the recipient of a draft unsubscribes; `public_url` ends without a slash."""
     return f"{public_url}/unsubscribe/{token}"
+
+
+def stand_in_url(public_url: str | None) -> str | None:
+    """Return a link of a message that is not written yet, as long as its own will be; None without a public URL."""
+    return unsubscribe_url(public_url, "0" * _TOKEN_CHARACTERS) if public_url else None
 
 
 def plus_address(address: str, message_hash: str) -> str:

@@ -1,67 +1,24 @@
-"""Templates: what of Jinja a letter may use, and the rendering of a step for a lead.
+"""Templates: a step rendered for a lead, every failure a sentence that shows nothing of the lead."""
 
-A template may read variables, choose (`if`), and shorten or re-case texts. It may not repeat or assign anything, so no
-template, by mistake or by malice, can outgrow its worker; that is why allowed things are listed, not forbidden ones.
-"""
-
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from jinja2 import StrictUndefined, Template, TemplateRuntimeError, TemplateSyntaxError, UndefinedError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError, UndefinedError
 
 from domain.draft import Channel
-from domain.lead import Lead
+from domain.given import is_blank
+from domain.lead import UNSUBSCRIBE_URL, Lead, spelling_key
 from domain.sequence import LONGEST_BODY, LONGEST_SUBJECT, Sequence
+from mail.language import Compiled, TemplateError, compiled, unfit_for_a_subject
 
-# Four times the longest template: a letter that grows beyond that by its variables is a mistake.
+__all__ = ["Rendered", "TemplateError", "check_subject", "check_task", "check_template", "render", "render_step"]
+# Four times the longest template: a message that grows beyond that by its variables is a mistake.
 LONGEST_OUTPUT = 4 * LONGEST_BODY
-_FILTERS = frozenset(
-    {"capitalize", "d", "default", "first", "last", "length", "lower", "title", "trim", "truncate", "upper"}
-)
-_TESTS = frozenset({"defined", "undefined", "eq", "equalto", "ne", "in", "none", "string", "lower", "upper"})
-_METHODS = frozenset(
-    {
-        "capitalize",
-        "endswith",
-        "lower",
-        "removeprefix",
-        "removesuffix",
-        "split",
-        "startswith",
-        "strip",
-        "title",
-        "upper",
-    }
-)
-_ALLOWED = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Name, nodes.Const, nodes.Filter,
-    nodes.Test, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Concat, nodes.Getitem, nodes.Slice,
-    nodes.Getattr, nodes.Call, nodes.Keyword, nodes.Neg, nodes.List, nodes.Tuple,
-)  # fmt: skip
-
-# Plain text: nothing is escaped. A line that holds nothing but a tag leaves no empty line behind.
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    autoescape=False,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
-_ENVIRONMENT.globals.clear()  # `range` and the like: a name is a variable of the lead or it is missing
-
-
-class TemplateError(Exception):
-    """A template can't be used. The sentence says where and what to do, and shows no lead's data.
-
-    `line` is the template's line, from 1, where it is known.
-    """
-
-    def __init__(self, sentence: str, line: int | None = None) -> None:
-        super().__init__(sentence)
-        self.line = line
+# What a template reads bounds what it makes, before it is made. A branch not taken is counted too, hence twice.
+LONGEST_READ = 2 * LONGEST_OUTPUT
 
 
 class Rendered(NamedTuple):
@@ -73,42 +30,72 @@ class Rendered(NamedTuple):
 
 def check_template(source: str) -> frozenset[str]:
     """Check a template; return the variables it reads, those behind a `default` included. Raises TemplateError."""
-    _compiled(source)
-    return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(source)))
+    return frozenset(_compiled(source).reads)
+
+
+def check_subject(source: str) -> None:
+    """Check a template that was checked, as the one of a subject. Raises TemplateError."""
+    if problem := unfit_for_a_subject(source):
+        raise TemplateError(problem)
+
+
+def check_task(source: str) -> None:
+    """Check a template that was checked, as the one of a manual step. Raises TemplateError."""
+    if UNSUBSCRIBE_URL in _compiled(source).reads:
+        raise TemplateError(f"a manual step is no message and has no link: take {UNSUBSCRIBE_URL} out")
 
 
 def render(template: str, variables: Mapping[str, str]) -> str:
-    """Render a template. Raises TemplateError: for bad syntax, a missing variable, an overlong text."""
-    pieces: list[str] = []
-    length = 0
+    """Render a template. A variable that is blank is missing, and one spelled in another way (`Plan`) is found.
+
+    Raises TemplateError: for bad syntax, a missing variable, an overlong text.
+    """
+    checked = _compiled(template)
+    found = {name: text for name in checked.reads if not is_blank(text := _find(name, variables))}
+    if sum(checked.reads[name] * len(text) for name, text in found.items()) > LONGEST_READ:
+        raise TemplateError(f"reads more than {LONGEST_READ} characters of its variables: read them less often")
     try:
-        for piece in _compiled(template).generate(variables):
-            pieces.append(piece)
-            length += len(piece)
-            if length > LONGEST_OUTPUT:
-                raise TemplateError(f"renders to more than {LONGEST_OUTPUT} characters: shorten it or its variables")
+        return "".join(_bounded(checked.template.generate(found)))
+    except TemplateError:
+        raise
     except UndefinedError as error:
         raise TemplateError(_missing(error)) from None
-    except (TemplateRuntimeError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
-        # the error's own words may quote a lead's data
+    except Exception as error:  # the filters' own, one an AssertionError; their words may quote a lead's data
         raise TemplateError(
             f"can't be rendered for this lead ({type(error).__name__}): check its expressions"
         ) from None
-    return "".join(pieces)
 
 
-def render_step(sequence: Sequence, order: int, lead: Lead) -> Rendered:
+def _bounded(pieces: Iterable[str]) -> Iterator[str]:
+    length = 0
+    for piece in pieces:
+        length += len(piece)
+        if length > LONGEST_OUTPUT:
+            raise TemplateError(f"renders to more than {LONGEST_OUTPUT} characters: shorten it or its variables")
+        yield piece
+
+
+def _find(name: str, variables: Mapping[str, str]) -> str:
+    if name in variables:
+        return variables[name]
+    key = spelling_key(name)
+    alike = [text for other, text in variables.items() if spelling_key(other) == key]
+    return alike[0] if len(alike) == 1 else ""
+
+
+def render_step(sequence: Sequence, order: int, lead: Lead, unsubscribe_url: str | None = None) -> Rendered:
     """Render a step for a lead; a later step has the subject of the first that is an e-mail, a manual step none.
 
-    Raises TemplateError naming step and field.
+    `unsubscribe_url` is the link of the message, where it has one. Raises TemplateError naming step and field.
     """
     variables = {
         **lead.variables,
         "lead_id": lead.lead_id,
         "email": lead.email,
         "timezone": lead.timezone,
-        # no name is a missing variable: better an error, or a default, than "Hello ,"
-        **({"name": lead.name} if lead.name.strip() else {}),
+        # blank is a missing variable: better an error, or a default, than "Hello ,"
+        "name": lead.name,
+        **({UNSUBSCRIBE_URL: unsubscribe_url} if unsubscribe_url else {}),
     }
     step, opening, subject = sequence.step(order), sequence.opening, ""
     if step.channel is Channel.EMAIL and opening is not None:
@@ -124,7 +111,7 @@ def _field(order: int, field: str, template: str, variables: Mapping[str, str]) 
         text = render(template, variables)
     except TemplateError as error:
         raise TemplateError(f"step {order}, {field}: {error}", error.line) from None
-    if not text.strip():
+    if is_blank(text):
         raise TemplateError(f"step {order}, {field}: is blank for this lead: give its variables a text, or a default")
     return text
 
@@ -141,40 +128,31 @@ def _unfit_for_a_subject(subject: str) -> str | None:
 
 # Each template is rendered for thousands of leads; 256 are more than any sequence has, several times over.
 @lru_cache(maxsize=256)
-def _compiled(source: str) -> Template:
+def _compiled(source: str) -> Compiled:
     if len(source) > LONGEST_BODY:
         raise TemplateError(f"is longer than {LONGEST_BODY} characters: shorten it")
     try:
-        for node in _ENVIRONMENT.parse(source).find_all(nodes.Node):
-            _check(node)
-        return _ENVIRONMENT.from_string(source)
+        return compiled(source)
     except TemplateSyntaxError as error:
-        raise TemplateError(f"{error.message}: mend the template", error.lineno) from None
+        raise TemplateError(_bad_syntax(source, error), error.lineno) from None
     except (RecursionError, MemoryError, SyntaxError):
         raise TemplateError("is nested too deeply: make it plainer") from None
+    except (ValueError, OverflowError):
+        raise TemplateError("has a number of too many digits: shorten it") from None
 
 
-def _check(node: nodes.Node) -> None:
-    """Refuse what a letter doesn't need."""
-    if isinstance(node, nodes.Call) and not (isinstance(node.node, nodes.Getattr) and node.node.attr in _METHODS):
-        raise TemplateError(f"may call nothing but {', '.join(sorted(_METHODS))} of a text", node.lineno)
-    if isinstance(node, nodes.Getattr) and node.attr not in _METHODS:
-        raise TemplateError(f"may not read .{node.attr}: variables are texts; use one of the lead's own", node.lineno)
-    if isinstance(node, nodes.Getitem) and not _is_place(node.arg):
-        raise TemplateError("may read a part of a text by its place alone, such as [0] or [:20]", node.lineno)
-    if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-        raise TemplateError(f"may not use the filter {node.name}: use {', '.join(sorted(_FILTERS))}", node.lineno)
-    if isinstance(node, nodes.Test) and node.name not in _TESTS:
-        raise TemplateError(f"may not use the test {node.name}: use {', '.join(sorted(_TESTS))}", node.lineno)
-    if not isinstance(node, _ALLOWED):
-        kind = type(node).__name__.lower()
-        raise TemplateError(f"may not use {kind}: a letter has variables, if, and filters", node.lineno)
-
-
-def _is_place(node: nodes.Node) -> bool:
-    # the place is named in errors, so it must not be a lead's data
-    return isinstance(node, nodes.Slice | nodes.Neg) or (isinstance(node, nodes.Const) and isinstance(node.value, int))
+def _bad_syntax(source: str, error: TemplateSyntaxError) -> str:
+    line = source.splitlines()[error.lineno - 1 : error.lineno]
+    if line and (foreign := re.search(r"\{\{[{#/>^&!][^{}]{0,40}", line[0])):
+        return f"{foreign[0]}… is another template language: write {{{{ name }}}}, or {{% if name is defined %}}"
+    return f"{error.message}: mend the template"
 
 
 def _missing(error: UndefinedError) -> str:
-    return f"{error.message}: give the lead a column of that name, or write {{{{ … | default('…') }}}}"
+    """Say what is missing; of what a text is asked for and has not, Jinja's own words name Python's types."""
+    remedy = "write {{ … | default('…') }}"
+    if not (found := re.fullmatch(r"'(\w+)' is undefined", str(error.message))):
+        return f"reads a part that a text of this lead does not have: {remedy}"
+    if found[1] == UNSUBSCRIBE_URL:
+        return f"{error.message}: set FOLLOWUP_PUBLIC_URL, so that each message has a link, or {remedy}"
+    return f"{error.message}: give the lead a column of that name, or {remedy}"

@@ -26,7 +26,8 @@ class Reach(NamedTuple):
 
     `run` does a command's work with the database open; what is expected to fail ends the process with lines on stderr
     and exit code 1. `look` does it if the database can be reached, else returns None, and says nothing. `program` is
-    how this command was called, so that what is shown can be pasted. `sender` is the setting, None where it is not set.
+    how this command was called, so that what is shown can be pasted. `sender` and `public_url` are the settings, None
+    where they are not set.
     """
 
     run: Callable[[Callable[[Reached], Awaitable[Any]]], Any]
@@ -35,6 +36,7 @@ class Reach(NamedTuple):
     look: Callable[[Callable[[Reached], Awaitable[Any]]], Any]
     sender: Callable[[], str | None]
     sequences: Path  # the folder whose sequences are known by name
+    public_url: Callable[[], str | None]
 
 
 def reach(context: typer.Context) -> Reach:

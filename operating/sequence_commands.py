@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from domain.sequence import Sequence
+from intake.column_options import LiteralColumns, MapColumns, read_column_options
 from intake.file_error import FileError
+from mail.links import stand_in_url
 from mail.message import MessageError
 from mail.template import TemplateError
 from operating.options import AsJson
@@ -19,7 +21,7 @@ from operating.sequences import page, upgrade_command
 from operating.sequences.canonical import difference
 from operating.sequences.checking import variables, warnings
 from operating.sequences.mails import require_mails
-from operating.sequences.naming import find_newest, find_stored, is_stored, read_file
+from operating.sequences.naming import find_newest, find_stored, is_stored, read_file, read_file_with_warnings
 from operating.sequences.planning import plan
 from operating.sequences.rows import instant_of, lead_of
 from store.sequences import CountedVersion, count_running, count_versions, find_versions
@@ -58,8 +60,9 @@ def check(context: typer.Context, sequence: FileOrName, as_json: AsJson = False)
     """
     reached = reach(context)
     with _told(as_json=as_json):
-        found = read_file(sequence, reached.sequences)
-    concerns = warnings(found, datetime.now(UTC).date())
+        found, of_the_file = read_file_with_warnings(sequence, reached.sequences)
+    has_links = reached.public_url() is not None
+    concerns = [*of_the_file, *warnings(found, datetime.now(UTC).date(), has_links=has_links)]
     checked = page.Checked(found, variables(found), concerns, _stored(reached, found))
     if as_json:
         typer.echo(json.dumps(page.check_facts(checked), indent=2))
@@ -94,6 +97,8 @@ def preview(
             show_default="now",
         ),
     ] = None,
+    map_: MapColumns = None,
+    literal: LiteralColumns = None,
     as_json: AsJson = False,
 ) -> None:
     """Print every mail of a sequence as a lead would see it, and when each would go out as soon as it may.
@@ -102,12 +107,12 @@ def preview(
 
     Example: `followup sequence preview no-reply --lead sequences/leads.csv:lead-1`
     """
-    reached = reach(context)
+    reached, options = reach(context), read_column_options(map_, literal)
     with _told(as_json=as_json):
-        found, person = read_file(sequence, reached.sequences), lead_of(lead)
+        found, person = read_file(sequence, reached.sequences), lead_of(lead, options)
         enrolled_at = instant_of(at, person)
         sender = reached.sender()
-        planned = plan(found, person, enrolled_at)
+        planned = plan(found, person, enrolled_at, stand_in_url(reached.public_url()))
         require_mails(planned, found.name, person, sender or _NOBODY)
     if sender is None and not as_json:
         typer.echo(f"FOLLOWUP_SENDER is not set: {_NOBODY} stands for it", err=True)

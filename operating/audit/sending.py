@@ -15,7 +15,8 @@ _MOST_NAMED = 8
 class Outbound(NamedTuple):
     """A message that went out.
 
-    `wait` is how long its sequence waits before it after an earlier step, where known. `by_hand`: a person wrote it.
+    `wait` is how long its sequence waits at least before it after an earlier step, where known. `by_hand`: a person
+    wrote it.
     """
 
     thread: str

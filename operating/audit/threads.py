@@ -50,7 +50,7 @@ def _outbound(drafts: Iterable[SentDraft], sequences: dict[tuple[str, str], Sequ
 
 
 def _wait(sequence: Sequence | None, step: int) -> timedelta | None:
-    return sequence.steps[step - 1].wait if sequence and 1 <= step <= len(sequence.steps) else None
+    return sequence.steps[step - 1].wait.shortest if sequence and 1 <= step <= len(sequence.steps) else None
 
 
 def _parsed(definition: str | None) -> Sequence | None:

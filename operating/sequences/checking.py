@@ -5,14 +5,19 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from domain.duration import write_duration
+from domain.lead import UNSUBSCRIBE_URL, spelling_key
 from domain.sequence import Sequence, Window
 from mail.template import check_template
 from mail.variables import required_variables
+from operating.sequences.foreign import foreign_placeholders
 from operating.sequences.openings import openings
 from operating.sequences.planning import plan_without_windows
 
-# Every lead has these; a name may be missing.
-_ALWAYS_GIVEN = frozenset({"lead_id", "email", "timezone"})
+# Every lead has these; a name may be missing. The link is not the lead's.
+_ALWAYS_GIVEN = frozenset({"lead_id", "email", "timezone", UNSUBSCRIBE_URL})
+# A variable whose name has one of these is more often the link that we make than one of the app's.
+_OF_A_LINK = ("unsub", "optout")
+_NO_ZONE = "windows are on the lead's own clock, and a lead without a timezone has UTC: give each lead its timezone"
 # Less than one morning a week is more often a slip of the finger than a wish.
 _LITTLE = timedelta(hours=4)
 
@@ -31,14 +36,30 @@ def variables(sequence: Sequence) -> list[Variable]:
     return [Variable(name, name in required) for name in sorted(read)]
 
 
-def warnings(sequence: Sequence, today: date) -> list[str]:
-    """Say what is legal and may not be meant so, a sentence each. Windows are looked at for the year from `today`."""
-    return [*_missing(sequence), *_gaps(sequence), *_windows(sequence, today)]
+def warnings(sequence: Sequence, today: date, *, has_links: bool = True) -> list[str]:
+    """Say what is legal and may not be meant so, a sentence each. Windows are looked at for the year from `today`.
+
+    `has_links`: there is a public URL, so each message has a link of its own.
+    """
+    return [
+        *_missing(sequence),
+        *_links(sequence, has_links=has_links),
+        *_foreign(sequence),
+        *_gaps(sequence),
+        *_windows(sequence, today),
+        *([_NO_ZONE] if _used(sequence) else []),
+    ]
 
 
 def _templates(sequence: Sequence) -> Iterator[str]:
-    for step in sequence.steps:
-        yield from (template for template in (step.subject, step.body) if template is not None)
+    yield from (template for _, template in _placed_templates(sequence))
+
+
+def _placed_templates(sequence: Sequence) -> Iterator[tuple[str, str]]:
+    for order, step in enumerate(sequence.steps, start=1):
+        for field, template in (("subject", step.subject), ("body", step.body)):
+            if template is not None:
+                yield f"step {order}, {field}", template
 
 
 def _missing(sequence: Sequence) -> Iterator[str]:
@@ -51,11 +72,31 @@ def _missing(sequence: Sequence) -> Iterator[str]:
         )
 
 
+def _links(sequence: Sequence, *, has_links: bool) -> Iterator[str]:
+    for place, template in _placed_templates(sequence):
+        reads = check_template(template)
+        for name in sorted(reads - {UNSUBSCRIBE_URL}):
+            if any(part in spelling_key(name) for part in _OF_A_LINK):
+                link = f"{{{{ {UNSUBSCRIBE_URL} }}}}"
+                yield f"{place}: reads {name} of the lead; the link that each message has of its own is {link}"
+        if UNSUBSCRIBE_URL in reads and not has_links:
+            required = UNSUBSCRIBE_URL in required_variables(template)
+            so = "nobody can be enrolled until it is" if required else "so no message has a link"
+            yield f"{place}: reads {UNSUBSCRIBE_URL}, and FOLLOWUP_PUBLIC_URL is not set here: {so}"
+
+
+def _foreign(sequence: Sequence) -> Iterator[str]:
+    for place, template in _placed_templates(sequence):
+        for one in foreign_placeholders(template):
+            meant = f"; write {one.meant} if a variable is meant" if one.meant else ", all of its variants; write one"
+            yield f"{place}: {one.written} is sent as it stands{meant}"
+
+
 def _gaps(sequence: Sequence) -> Iterator[str]:
     for order, instants in enumerate(plan_without_windows(sequence), start=1):
         step, kept = sequence.step(order), instants.at - instants.due_at
         if kept:
-            waits = f"step {order} waits {write_duration(step.wait)}"
+            waits = f"step {order} waits {step.wait}"
             yield f"{waits}, but min_gap keeps it back for another {write_duration(kept)}"
         if kept > step.expires_after:
             expires = f"step {order} expires meanwhile, after {write_duration(step.expires_after)}"

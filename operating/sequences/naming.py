@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.drafting import parse_sequence
 from domain.sequence import Sequence
-from intake.sequence_file import find_sequence, known_sequences, read_sequence
+from intake.sequence_file import ReadSequence, find_sequence, known_sequences, read_with_warnings
 from operating.finding import NotFoundError
 from store.sequences import find_versions, newest_version
 
@@ -25,7 +25,12 @@ def is_file(written: str, folder: Path) -> bool:
 
 def read_file(written: str, folder: Path) -> Sequence:
     """Read the sequence of a file, or of a name in the folder. Raises FileError."""
-    return read_sequence(find_sequence(written, folder))
+    return read_file_with_warnings(written, folder).sequence
+
+
+def read_file_with_warnings(written: str, folder: Path) -> ReadSequence:
+    """Read the same, and what its file says that may not be meant so."""
+    return read_with_warnings(find_sequence(written, folder))
 
 
 async def find_stored(connection: AsyncConnection, workspace: str, written: str) -> Sequence:

@@ -47,7 +47,7 @@ def check_lines(checked: Checked) -> Iterator[str]:
         more += ["done by a person"] if step.channel is Channel.TASK else []
         more += ["approved by a person first"] if step.approval else []
         after = "the enrolment" if order == 1 else f"step {order - 1}"
-        yield "  ".join([f"  {order}. {write_duration(step.wait)} after {after}", *more])
+        yield "  ".join([f"  {order}. {step.wait} after {after}", *more])
     read = [one.name if one.required else f"{one.name} (may be missing)" for one in checked.variables]
     yield f"reads: {', '.join(read) or 'nothing of its lead'}"
     yield from (f"warning: {warning}" for warning in checked.warnings)
@@ -71,7 +71,7 @@ def check_facts(checked: Checked) -> dict[str, Any]:
             {
                 "step": order,
                 "channel": step.channel,
-                "wait": write_duration(step.wait),
+                "wait": str(step.wait),
                 "window": (window := sequence.window_of(order)) and window.model_dump(mode="json"),
                 "approval": step.approval,
                 "expires_after": write_duration(step.expires_after),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from activities.calendar import is_holiday
 from domain.draft import Channel
 from domain.lead import Lead
-from domain.schedule import next_permitted
+from domain.schedule import after, next_permitted
 from domain.sequence import Sequence
 from mail.message import answering
 from mail.template import render_step
@@ -39,15 +39,17 @@ class Planned(NamedTuple):
     expired: bool
 
 
-def plan(sequence: Sequence, lead: Lead, at: datetime) -> list[Planned]:
+def plan(sequence: Sequence, lead: Lead, at: datetime, link: str | None = None) -> list[Planned]:
     """Plan a follow-up of a lead enrolled at an instant, each mail going out as soon as it may.
 
     What nobody can know beforehand is left out: replies, absences, approvals, caps, other messages in the thread.
-    `at` is aware. Raises TemplateError for a lead whose data do not fill a template.
+    `at` is aware; `link` stands for that of each message, where they have one.
+
+    Raises TemplateError for a lead whose data do not fill a template.
     """
     planned: list[Planned] = []
     for order, instants in enumerate(plan_instants(sequence, lead.zone, at), start=1):
-        step, rendered = sequence.step(order), render_step(sequence, order, lead)
+        step, rendered = sequence.step(order), render_step(sequence, order, lead, link)
         answers = any(one.channel is Channel.EMAIL for one in planned)
         subject = answering(rendered.subject) if answers else rendered.subject
         expired = instants.at > instants.due_at + step.expires_after
@@ -66,7 +68,7 @@ def plan_instants(sequence: Sequence, zone: ZoneInfo, at: datetime) -> Iterator[
         raise ValueError("an instant without a time zone says nothing: give an aware one")
     done_at, last_mail_at = at.astimezone(UTC), None
     for order, step in enumerate(sequence.steps, start=1):
-        due_at = done_at = done_at + step.wait
+        due_at = done_at = after(done_at, step.wait, zone)
         if step.channel is Channel.EMAIL:
             from_ = due_at if last_mail_at is None else max(due_at, last_mail_at + sequence.min_gap)
             window = sequence.window_of(order)

@@ -10,6 +10,7 @@ import typer
 
 from domain.sequence import Sequence
 from intake.starting import Starter
+from mail.links import stand_in_url
 from operating.finding import NotFoundError
 from operating.options import AsJson, By, Note
 from operating.progress import progress_bar
@@ -44,6 +45,14 @@ class _Looked(NamedTuple):
         return sum((one.stays for one in self.outlooks.values()), Counter[str]())
 
 
+class _Doing(NamedTuple):
+    """Who moves follow-ups, why, and what stands for the link of each message."""
+
+    by: str
+    note: str
+    link: str | None
+
+
 @app.command()
 def upgrade(
     context: typer.Context,
@@ -66,11 +75,11 @@ def upgrade(
     Example: `followup sequence upgrade no-reply --to sequences/no-reply.yaml`
     """
     reached = reach(context)
-    who = by or reached.login_name()
+    who, link = by or reached.login_name(), stand_in_url(reached.public_url())
 
     async def look(at: Reached) -> _Looked:
         target = read_file(to, reached.sequences) if is_file(to, reached.sequences) else None
-        return await _look(at, name, target or to, from_)
+        return await _look(at, name, target or to, from_, link)
 
     looked: _Looked = reached.run(look)
     if not as_json:
@@ -78,7 +87,7 @@ def upgrade(
     done = Outlook()
     if looked.moves and _is_confirmed(looked, yes=yes):
         try:
-            reached.run(lambda at: _move(at, looked, done, who, note))
+            reached.run(lambda at: _move(at, looked, done, _Doing(who, note, link)))
         except SystemExit:
             _say(looked, done, as_json=as_json)  # what went wrong was said; what was done before is not lost with it
             raise
@@ -86,7 +95,7 @@ def upgrade(
     raise typer.Exit(1 if looked.moves and (not done.moves or _surprises(looked, done)) else 0)
 
 
-async def _look(at: Reached, name: str, to: Sequence | str, from_: str | None) -> _Looked:
+async def _look(at: Reached, name: str, to: Sequence | str, from_: str | None, link: str | None) -> _Looked:
     async with at.engine.connect() as connection:
 
         async def stored(version: str) -> Sequence:
@@ -97,22 +106,22 @@ async def _look(at: Reached, name: str, to: Sequence | str, from_: str | None) -
     if target.name != name:
         raise NotFoundError(f"that file is of sequence {target.name}, and {name} is meant: give a file of {name}")
     movement = Movement(at.workspace, name, target.version, source.version if source else None)
-    upgrade = Upgrade(at.engine, movement, target, by="")
+    upgrade = Upgrade(at.engine, movement, target, by="", link=link)
     with progress_bar() as progress:
         bar = progress.add_task("looking", total=None)
         outlooks = await upgrade.look(lambda looked_at: progress.advance(bar, looked_at))
     return _Looked(movement, target, upgrade.versions, outlooks, upgrade.last)
 
 
-async def _move(at: Reached, looked: _Looked, done: Outlook, by: str, note: str) -> None:
-    upgrade = Upgrade(at.engine, looked.movement, looked.to, by=by, note=note)
+async def _move(at: Reached, looked: _Looked, done: Outlook, doing: _Doing) -> None:
+    upgrade = Upgrade(at.engine, looked.movement, looked.to, by=doing.by, note=doing.note, link=doing.link)
     with progress_bar() as progress:
         bar = progress.add_task("moving", total=looked.moves + looked.stays.total())
         if looked.last is not None:
             await upgrade.move(looked.last, done, lambda moved: progress.advance(bar, moved))
     if upgrade.held:  # a window may have opened
         starter = Starter(at.engine, await at.connect(), workspace=at.workspace, task_queue=at.task_queue)
-        await starter.look(upgrade.held, by)
+        await starter.look(upgrade.held, doing.by)
 
 
 def _is_confirmed(looked: _Looked, *, yes: bool) -> bool:

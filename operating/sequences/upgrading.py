@@ -31,11 +31,14 @@ _BATCH = 100
 _MOST_SENTENCES = 50
 
 
-def objection(old: Sequence, new: Sequence, one: Upgradable, stops: Iterable[RecordedStop]) -> str | None:
+def objection(
+    old: Sequence, new: Sequence, one: Upgradable, stops: Iterable[RecordedStop], link: str | None = None
+) -> str | None:
     """Say why a follow-up can't go on with another version of its sequence; None when it can.
 
-    `stops` are those of its person. What is behind it, or written already, must be the same in both; what is left must
-    render; and nothing may have happened that would have ended it under the new version.
+    `stops` are those of its person, `link` stands for that of each message. What is behind it, or written already, must
+    be the same in both; what is left must render; and nothing may have happened that would have ended it under the new
+    version.
     """
     fixed = max(one.step - 1, one.drafted)
     if len(new.steps) < max(one.step, fixed):
@@ -49,7 +52,7 @@ def objection(old: Sequence, new: Sequence, one: Upgradable, stops: Iterable[Rec
             return f"its lead {stop.kind} since it was enrolled, on which the new version stops"
     try:
         for order in range(fixed + 1, len(new.steps) + 1):
-            render_step(new, order, one.lead)
+            render_step(new, order, one.lead, link)
     except TemplateError as error:
         return str(error)
     return None
@@ -87,14 +90,27 @@ class Outlook:
 
 
 class Upgrade:
-    """Moves the running follow-ups of a sequence to a version, each under its lead's lock. `by` says who asks."""
+    """Moves the running follow-ups of a sequence to a version, each under its lead's lock. `by` says who asks.
 
-    def __init__(self, engine: AsyncEngine, movement: Movement, to: Sequence, *, by: str, note: str = "") -> None:
+    `link` stands for that of each message, where messages have one.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        movement: Movement,
+        to: Sequence,
+        *,
+        by: str,
+        note: str = "",
+        link: str | None = None,
+    ) -> None:
         self._engine = engine
         self._movement = movement
         self._to = to
         self._by = by
         self._note = note
+        self._link = link
         self.versions: dict[str, Sequence] = {}  # those that were met
         self.held: list[str] = []  # moved, and held by what the new version may judge otherwise
         self.last: Place | None = None  # of those that were looked at; whoever was enrolled later is not meant
@@ -143,9 +159,12 @@ class Upgrade:
         recipients = [recipient_of(one.lead.email) for one in page]
         stops = await find_stops(connection, self._movement.workspace, lead_ids, recipients)
         return [
-            Judged(one, objection(await self._version(connection, one), self._to, one, _of_person(stops, one)))
+            Judged(one, self._objection(await self._version(connection, one), one, _of_person(stops, one)))
             for one in page
         ]
+
+    def _objection(self, old: Sequence, one: Upgradable, stops: Iterable[RecordedStop]) -> str | None:
+        return objection(old, self._to, one, stops, self._link)
 
     async def _version(self, connection: AsyncConnection, one: Upgradable) -> Sequence:
         if one.version not in self.versions:

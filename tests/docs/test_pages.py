@@ -20,7 +20,14 @@ README, OPERATIONS = ROOT / "README.md", ROOT / "docs" / "operations.md"
 _FILE = re.compile(r"\.?[\w.-]+(?:/[\w.-]+)*/?")
 _ENDINGS = {".py", ".md", ".toml", ".yaml", ".yml", ".csv", ".txt", ".sh"}
 # What a running `make run` makes, and what the reader writes.
-_NOT_YET = {".devstack/worker.log", "second.txt", "providers/NAME.py", "unsubscribed.csv", "suppressed.csv"}
+_NOT_YET = {
+    ".devstack/worker.log",
+    "second.txt",
+    "providers/NAME.py",
+    "unsubscribed.csv",
+    "export.csv",
+    "suppressed.csv",
+}
 # Names of the world outside: SQL, SMTP, Temporal, Linux.
 _FOREIGN = {
     "TemporalReportedProblems",

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.schedule import LONGEST_BACK_OFF, back_off, next_permitted
+from domain.duration import Wait
+from domain.schedule import LONGEST_BACK_OFF, after, back_off, next_permitted
 from domain.sequence import Window
+from domain.zones import zone, zone_names
 
 MINUTE = timedelta(minutes=1)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -156,6 +158,90 @@ def test_a_window_that_never_opens_is_an_error() -> None:
 def test_a_naive_instant_is_an_error() -> None:
     with pytest.raises(ValueError, match="aware"):
         next_permitted(datetime(2026, 1, 1), OFFICE, BERLIN, no_holiday)  # noqa: DTZ001 the point of the test
+
+
+def first_that_shows(wall: datetime, near: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Return the instants within two days at which a zone's clock shows a time, the earliest first: by every offset."""
+    around = (near + hours * timedelta(hours=1) for hours in range(-48, 49))
+    offsets = {instant.astimezone(zone).utcoffset() or timedelta(0) for instant in around}
+    shown = (wall.replace(tzinfo=UTC) - offset for offset in offsets)
+    return sorted(one for one in shown if one.astimezone(zone).replace(tzinfo=None) == wall)
+
+
+ALL_ZONES = [zone(name) for name in sorted(zone_names())]
+
+
+@st.composite
+def anywhere(draw: st.DrawFn) -> tuple[ZoneInfo, datetime]:
+    plain = st.datetimes(datetime(1970, 1, 3), datetime(2037, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 Hypothesis wants naive bounds
+    return draw(st.tuples(st.sampled_from(ALL_ZONES), plain) | zones_and_instants())
+
+
+@given(anywhere(), st.integers(1, 40), st.integers(0, 100_000))
+@example((BERLIN, datetime(2026, 3, 28, 1, 30, tzinfo=UTC)), 1, 0)
+@example((BERLIN, datetime(2026, 10, 24, 0, 30, tzinfo=UTC)), 1, 0)
+@example((ZoneInfo("Pacific/Apia"), datetime(2011, 12, 29, 20, tzinfo=UTC)), 1, 60)
+def test_days_lead_to_the_first_instant_that_shows_the_same_time_or_follows_a_skipped_one(
+    where: tuple[ZoneInfo, datetime], days: int, seconds: int
+) -> None:
+    zone_, instant = where
+    exact = timedelta(seconds=seconds)
+    over = after(instant, Wait(days=days, exact=exact), zone_)
+    assert over.tzinfo is UTC
+    assert over > instant
+    by_the_clock = over - exact
+    wall = instant.astimezone(zone_).replace(tzinfo=None) + timedelta(days=days)
+    if shown := first_that_shows(wall, by_the_clock, zone_):
+        assert by_the_clock == shown[0]
+    else:
+        before = (by_the_clock - timedelta.resolution).astimezone(zone_).replace(tzinfo=None)
+        assert before < wall < by_the_clock.astimezone(zone_).replace(tzinfo=None)
+
+
+@given(anywhere(), st.integers(0, 10**7))
+def test_what_is_exact_passes_as_time_does_whatever_the_clock_shows(
+    where: tuple[ZoneInfo, datetime], seconds: int
+) -> None:
+    zone_, instant = where
+    assert after(instant, Wait(exact=timedelta(seconds=seconds)), zone_) == instant + timedelta(seconds=seconds)
+
+
+@given(anywhere(), st.integers(0, 40), st.integers(0, 100_000))
+def test_no_wait_is_shorter_than_it_says_where_no_date_was_left_out(
+    where: tuple[ZoneInfo, datetime], days: int, seconds: int
+) -> None:
+    zone_, instant = where
+    wait = Wait(days=days, exact=timedelta(seconds=seconds))
+    passed = after(instant, wait, zone_) - instant
+    assert passed >= wait.shortest or zone_.key in LEFT_OUT_A_DATE
+
+
+# The date line moved over these, since 1970; Vostok took another zone, seven hours ahead.
+LEFT_OUT_A_DATE = {
+    "Pacific/Apia", "Pacific/Fakaofo", "Pacific/Kwajalein", "Kwajalein", "Pacific/Kiritimati", "Pacific/Enderbury",
+    "Pacific/Kanton", "Antarctica/Vostok",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "over"),
+    [
+        # 02:30 does not exist on 29 March: the first instant behind is 03:00
+        (datetime(2026, 3, 28, 2, 30, tzinfo=BERLIN), 1, datetime(2026, 3, 29, 1, 0, tzinfo=UTC)),
+        # 02:30 comes twice on 25 October: the first counts
+        (datetime(2026, 10, 24, 2, 30, tzinfo=BERLIN), 1, datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        # from the second of two, a day later
+        (datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=BERLIN), 1, datetime(2026, 10, 26, 1, 30, tzinfo=UTC)),
+        (datetime(2026, 3, 28, 9, 0, tzinfo=BERLIN), 7, datetime(2026, 4, 4, 7, 0, tzinfo=UTC)),
+    ],
+)
+def test_a_wait_of_days_over_a_clock_change(start: datetime, days: int, over: datetime) -> None:
+    assert after(start, Wait(days=days), BERLIN) == over
+
+
+def test_a_wait_from_a_naive_instant_is_an_error() -> None:
+    with pytest.raises(ValueError, match="aware"):
+        after(datetime(2026, 1, 1), Wait(days=1), BERLIN)  # noqa: DTZ001 the point of the test
 
 
 def test_back_off_doubles_from_30_seconds_to_an_hour_and_stays_there() -> None:

@@ -261,6 +261,17 @@ async def test_a_missing_variable_is_an_error_at_the_enrolment(app: App) -> None
     assert "plan" in problem
 
 
+async def test_a_blank_variable_of_an_event_is_not_stored_and_a_default_stands_for_it(app: App) -> None:
+    app.write("name: no-reply\nsteps: [{wait: 0s, subject: \"About {{ plan | default('you') }}\", body: Hello}]")
+    assert (await app.says(enrolled(variables={"plan": " ", "seats": 5}, lead={"name": "\u200b"}))).done == "enrolled"
+    [lead] = await app.scene.rows("SELECT name, timezone, i.variables FROM leads JOIN instances i USING (lead_id)")
+    assert tuple(lead) == ("", "UTC", {"seats": "5"})
+    provider = ScriptedProvider()
+    async with app.scene.worker(provider):
+        await app.scene.handle().result()
+    assert b"\r\nSubject: About you\r\n" in provider.sent[0].message
+
+
 async def test_a_sequence_that_cannot_be_used_is_ours_to_mend_and_then_the_event_is_taken(app: App) -> None:
     content = enrolled()
     app.write("name: no-reply")

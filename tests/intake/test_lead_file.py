@@ -97,7 +97,7 @@ def test_both_files_give_the_same_leads(tmp_path: Path) -> None:
         ("l1,a@example.org,,", "row 3: has 4 cells where the header has 5"),
         ("l1,a@example.org,Hopper, Grace,,", "row 3: has 6 cells where the header has 5; quote cells with commas"),
         ('l1,a@example.org,"A"B,,', "row 3: is not CSV ("),
-        (f"l1,a@example.org,{'x' * 201},,", "row 3: name: String should have at most 200 characters"),
+        (f"l1,a@example.org,{'x' * 201},,", "row 3: name: is longer than 200 characters; shorten it"),
         (f"l1,a@example.org,,,{'x' * 140_000}", "row 3: is not CSV (field larger than field limit"),
     ],
 )
@@ -135,11 +135,13 @@ def test_a_bad_row_does_not_take_its_id_from_a_good_one(tmp_path: Path) -> None:
     ("header", "said"),
     [
         ("lead_id,name", "1: email: this column is missing"),
-        ("lead_id;email", "1: lead_id: this column is missing; add it, parted by commas"),
+        (
+            "lead_id:email:name",
+            "1: lead_id: this column is missing; add it; the line is separated by ':'",
+        ),
         ("l1,a@example.org", "1: lead_id: this column is missing"),
         ("lead_id,email,email", "1: email: there are two such columns; remove one"),
-        ("lead_id,email,Company Name", "1: column 'Company Name' can't be a variable: use letters, digits and '_'"),
-        ("lead_id,email,", "1: column '' can't be a variable"),
+        ("lead_id,email,Имя", "1: column 'Имя' can't be a variable: use letters, digits and '_'"),
         ('lead_id,"email', "1: the header is not CSV"),
     ],
 )
@@ -155,7 +157,9 @@ def test_a_file_that_can_not_be_used_is_an_error_before_any_lead_is_read(tmp_pat
         (csv_file(tmp_path, rows, "leads.xlsx"), "read from .csv or .jsonl"),
         (csv_file(tmp_path, b"", "empty.csv"), "is empty"),
         (csv_file(tmp_path, rows.encode() + b"l2,b@example.org,\xfc,,\n", "latin.csv"), "latin.csv:3: is not UTF-8"),
-        (csv_file(tmp_path, rows.encode("utf-16"), "wide.csv"), "wide.csv:1: is not UTF-8"),
+        (csv_file(tmp_path, rows.encode("utf-16-le"), "wide.csv"), "wide.csv:1: is UTF-16 without its mark"),
+        (csv_file(tmp_path, b"\xff\xfe" + b"l\0\n\0\xd8", "cut.csv"), "cut.csv:2: is not the UTF-16 that it begins as"),
+        (csv_file(tmp_path, b"PK\x03\x04...", "sheet.csv"), "is a workbook and not its text; save the sheet as CSV"),
         (csv_file(tmp_path, rows + "x" * 1_000_001, "long.csv"), "long.csv:3: the line is longer than"),
         (tmp_path / "none.csv", "No such file"),
         (tmp_path, "read from .csv or .jsonl"),

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from domain.duration import Wait
 from domain.sequence import Sequence, StopKind, Window
 from intake.file_error import FileError
 from intake.lead_file import LeadRow, read_leads
-from intake.sequence_file import find_sequence, read_sequence
+from intake.sequence_file import find_sequence, read_for_enrolment, read_sequence, read_with_warnings
 from mail.template import render_step
 
 EXAMPLES = Path(__file__).parents[2] / "sequences"
@@ -52,7 +53,7 @@ def test_a_file_is_read_as_it_is_written(file: Path) -> None:
     assert sequence.stop_on == (StopKind.REPLIED, StopKind.BOOKED)
     assert [step.body for step in sequence.steps] == ["Hello {{ name }}\n", "Again, {{ name }}\n"]
     assert [step.approval for step in sequence.steps] == [False, True]
-    assert sequence.steps[1].wait == timedelta(hours=36)
+    assert sequence.steps[1].wait == Wait(days=1, exact=timedelta(hours=12))
 
 
 def test_a_byte_order_mark_and_windows_line_ends_make_no_other_sequence(file: Path) -> None:
@@ -119,6 +120,85 @@ def test_a_mistake_is_reported_with_its_line_its_field_and_the_remedy(
     assert old in GOOD
     found = problems(file, GOOD.replace(old, new, 1))
     assert any(problem.startswith(said) for problem in found), found
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "{{ name }}, a word",
+        "{{ name }}",
+        "Re: two things: one",
+        "{% if plan %}a{% endif %}",
+        "@you",
+        "*|NAME|* hi",
+        "%NAME% hi",
+        "[Name] hi",
+        "'It's time'",
+        '"Hi" there',
+        "> hi",
+    ],
+)
+def test_a_text_that_wants_quotes_is_told_so_in_one_sentence(file: Path, subject: str) -> None:
+    [problem] = problems(file, GOOD.replace('"Following up, {{ name }}"', subject))
+    assert problem.startswith("sequence.yaml:7: ")
+    assert 'put the text in quotes, such as subject: "…"' in problem
+
+
+def test_a_line_that_is_indented_with_a_tab_is_told_so(file: Path) -> None:
+    assert problems(file, GOOD.replace("    approval", "\tapproval")) == [
+        "sequence.yaml:12: is indented with a tab; indent it with spaces"
+    ]
+
+
+def test_a_comment_that_may_be_a_part_of_a_text_is_warned_of(file: Path) -> None:
+    file.write_text(GOOD.replace('"Following up, {{ name }}"', "Offer #1 of 3"))
+    sequence, warnings = read_with_warnings(file)
+    assert sequence.steps[0].subject == "Offer"
+    [warning] = warnings
+    assert warning.startswith("line 7: step 1, subject: what stands behind ' #' is a comment and is not sent; if it is")
+    for quiet in ('"Offer #1"', "Offer#1", "'Offer' # a remark"):
+        file.write_text(GOOD.replace('"Following up, {{ name }}"', quiet))
+        assert read_with_warnings(file).warnings == []
+
+
+def test_a_text_that_is_nothing_but_a_comment_is_one_mistake(file: Path) -> None:
+    assert problems(file, GOOD.replace('"Following up, {{ name }}"', "#1 of 3")) == [
+        "sequence.yaml:7: step 1, subject: is empty, because ' #' begins a comment; put the text in quotes"
+    ]
+
+
+def test_a_subject_of_two_lines_is_one_mistake_of_the_template(file: Path) -> None:
+    assert problems(file, GOOD.replace('"Following up, {{ name }}"', "|\n      Dear\n      {{ name }}")) == [
+        "sequence.yaml:8: step 1, subject: is more than one line, or has a control character: write it in one line"
+    ]
+
+
+def test_a_link_stands_in_a_body_alone(file: Path) -> None:
+    link = "{{ unsubscribe_url }}"
+    assert "a subject has no link" in problems(file, GOOD.replace("{{ name }}", link, 1))[0]
+    task = f"name: s\nsteps: [{{wait: 1d, channel: task, body: 'Send {link}'}}]\n"
+    assert "a manual step is no message and has no link" in problems(file, task)[0]
+    with_link = GOOD.replace("Hello {{ name }}", f"Hello {link}")
+    assert read(file, with_link).steps[0].body == f"Hello {link}\n"
+    assert read_for_enrolment(file, has_links=True)
+    with pytest.raises(FileError, match="step 1, body: reads unsubscribe_url, and FOLLOWUP_PUBLIC_URL is not set; set"):
+        read_for_enrolment(file, has_links=False)
+    read(file, with_link.replace(link, "{{ unsubscribe_url | default('Answer no') }}"))
+    assert read_for_enrolment(file, has_links=False)
+
+
+def test_no_word_of_a_library_is_shown_of_a_mistake(file: Path) -> None:
+    for old, new in {
+        "wait: 2d": "wait: [2d]",
+        '"Following up, {{ name }}"': "x" * 901,
+        "approval: true": "approval: {a: b}",
+        "stop_on: [replied, booked]": "stop_on: {a: b}",
+        "window: {": "window: x\nx: {",
+        "steps:": "steps: 5\nx:",
+        "expires_after: 3d": "expires_after: [3d]",
+    }.items():
+        for problem in problems(file, GOOD.replace(old, new)):
+            assert not {"Input", "should", "String", "valid"} & set(problem.split()), problem
 
 
 def test_every_mistake_is_reported_at_once_in_the_order_of_lines(file: Path) -> None:

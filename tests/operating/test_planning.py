@@ -1,6 +1,6 @@
 """The plan of a follow-up: each mail at the first instant that its wait, the gap and its window permit."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.calendar import is_holiday
+from domain.duration import Wait
+from domain.schedule import after
 from domain.sequence import Sequence, Window
 from mail.template import TemplateError
 from operating.sequences.planning import length, plan
@@ -25,6 +27,7 @@ _quarters = st.integers(0, 95)
 _clocks = st.tuples(_quarters, _quarters).filter(lambda two: two[0] != two[1]).map(sorted)
 _days = st.sampled_from(["mon-fri", "sat,sun", "wed", "mon-sun", "tue,thu"])
 _durations = st.integers(0, 6 * 24 * 3600).map(lambda seconds: timedelta(seconds=seconds))
+_waits = st.builds(lambda days, exact: Wait(days=days, exact=exact), st.integers(0, 9), _durations)
 
 
 def _clock(quarter: int) -> str:
@@ -40,7 +43,7 @@ _windows = st.builds(
     st.sampled_from([None, "US", "DE-BY"]),
 )
 _steps = st.fixed_dictionaries(
-    {"wait": _durations, "body": st.just("Hello"), "window": st.none() | _windows, "channel": st.just("email")}
+    {"wait": _waits, "body": st.just("Hello"), "window": st.none() | _windows, "channel": st.just("email")}
 )
 
 
@@ -70,7 +73,7 @@ def test_each_mail_goes_out_at_the_first_instant_that_wait_gap_and_window_permit
     done_at, mailed_at = at, at - 365 * DAY
     for one in plan(sequence, lead, at):
         window = sequence.window_of(one.order)
-        assert one.due_at == done_at + sequence.step(one.order).wait
+        assert one.due_at == after(done_at, sequence.step(one.order).wait, lead.zone)
         earliest = max(one.due_at, mailed_at + sequence.min_gap)
         assert one.at >= earliest
         assert _permitted(one.at, window, lead.zone)
@@ -80,6 +83,16 @@ def test_each_mail_goes_out_at_the_first_instant_that_wait_gap_and_window_permit
             assert not _permitted(before, window, lead.zone), before
             before += QUARTER
         done_at = mailed_at = one.at
+
+
+@pytest.mark.parametrize(("wait", "hour"), [("1d", 20), ("24h", 21), ("1w", 20), ("1d1h", 21)])
+def test_a_day_over_a_clock_change_keeps_the_time_on_the_wall_and_24_hours_do_not(wait: str, hour: int) -> None:
+    steps: list[dict[str, Any]] = [{"wait": "0s", "body": "b"}, {"wait": wait, "body": "b"}]
+    lead = a_lead(timezone="America/New_York")
+    enrolled_at = datetime(2026, 3, 7, 21, 15, tzinfo=UTC)  # 16:15 in New York, whose clocks go forward the day after
+    _, second = plan(_sequence(steps, None, 0 * DAY), lead, enrolled_at)
+    assert (second.at.hour, second.at.minute) == (hour, 15)
+    assert second.at.date() == date(2026, 3, 14 if wait == "1w" else 8)
 
 
 def test_later_mails_answer_in_the_thread_of_the_first() -> None:

@@ -39,7 +39,7 @@ _sequences = st.builds(
     lambda subject, steps, more: Sequence.model_validate(
         {"name": "s", "steps": [steps[0] | {"subject": subject}, *steps[1:]]} | more
     ),
-    _texts | _words,
+    (_texts | _words).filter(lambda subject: subject.strip().isprintable()),
     st.lists(_steps, min_size=1, max_size=3),
     st.fixed_dictionaries(
         {},
@@ -112,7 +112,8 @@ def test_a_check_names_what_is_read_and_what_may_be_missing() -> None:
 
 def _warned(step: dict[str, Any] | None = None, **more: Any) -> list[str]:
     steps = [{"wait": DAY, "subject": "s", "body": "b"} | (step or {}), {"wait": DAY, "body": "b"}]
-    return warnings(a_sequence(steps=steps, **more), TODAY)
+    found = warnings(a_sequence(steps=steps, **more), TODAY)
+    return [warning for warning in found if not warning.startswith("windows are on the lead's own clock")]
 
 
 def test_what_is_legal_and_may_not_be_meant_is_warned_of() -> None:
@@ -132,6 +133,87 @@ def test_what_is_legal_and_may_not_be_meant_is_warned_of() -> None:
     [expires] = _warned({"window": office, "expires_after": 2 * DAY})
     assert expires.startswith("step 1 expires 2d after it falls due, and its window is closed for up to 2.7 days on")
     assert _warned({"window": office, "expires_after": 3 * DAY}) == []
+
+
+def _of_text(subject: str = "s", body: str = "b", *, has_links: bool = True) -> list[str]:
+    steps = [{"wait": DAY, "subject": subject, "body": body}]
+    return warnings(a_sequence(steps=steps), TODAY, has_links=has_links)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("{first_name}", "first_name"),
+        ("{First Name}", "first_name"),
+        ("%FIRSTNAME%", "firstname"),
+        ("%%emailaddr%%", "emailaddr"),
+        ("%recipient.first_name%", "recipient_first_name"),
+        ("%(name)s", "name_s"),
+        ("[[company]]", "company"),
+        ("[first_name]", "first_name"),
+        ("[NAME]", "name"),
+        ("[First Name]", "first_name"),
+        ("*|FNAME|*", "fname"),
+        ("|FNAME|", "fname"),
+        ("<<name>>", "name"),
+        ("<first name>", "first_name"),
+        ("${name}", "name"),
+        ("#{name}", "name"),
+        ("{!Contact.FirstName}", "contact_first_name"),
+        ("<%= name %>", "name"),
+        ("@@name@@", "name"),
+        ("$first_name", "first_name"),
+    ],
+)
+def test_a_placeholder_of_another_program_is_warned_of_with_what_it_is_here(written: str, meant: str) -> None:
+    sentence = f"step 1, body: {written} is sent as it stands; write {{{{ {meant} }}}} if a variable is meant"
+    assert _of_text(body=f"Hello {written}, we wrote to you {{{{ plan | default('once') }}}} before") == [sentence]
+    assert _of_text(subject=f"Hi {written}") == [sentence.replace("body", "subject")]
+
+
+def test_variants_and_half_a_placeholder_are_warned_of() -> None:
+    assert _of_text(body="{Hi|Hello} {there}") == [
+        "step 1, body: {Hi|Hello} is sent as it stands, all of its variants; write one",
+        "step 1, body: {there} is sent as it stands; write {{ there }} if a variable is meant",
+    ]
+    assert _of_text(body="Hello name }}")[0].startswith("step 1, body: }} is sent as it stands; write {{ name }}")
+    assert len(_of_text(body=" ".join(f"{{a{number}}}" for number in [*range(30), 0, 1]))) == 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100% sure, and 50 % off: 20%",
+        "see [1] and [our page](https://example.com/?a=%20b%20c)",
+        "a < b, b > c, c << d; <ada@example.com>",
+        "$5, US$ 7 and ${{ price | default('9') }}",
+        "{ } {} [x] | or |",
+        "{% if plan is defined %}{{ plan }}{% endif %}",
+        "// code: f(x) { return 1; }",
+    ],
+)
+def test_ordinary_text_is_not_warned_of(text: str) -> None:
+    assert _of_text(body=text) == []
+
+
+def test_a_window_is_warned_of_because_a_lead_may_have_no_zone() -> None:
+    office = Window(days="mon-fri", opens="09:00", closes="17:00")
+    [warning] = warnings(a_sequence(steps=[{"wait": DAY, "subject": "s", "body": "b", "window": office}]), TODAY)
+    assert "a lead without a timezone has UTC" in warning
+
+
+def test_the_link_of_a_message_is_asked_about() -> None:
+    link = "To leave: {{ unsubscribe_url }}"
+    assert _of_text(body=link) == []
+    assert _of_text(body=link, has_links=False)[0].endswith(
+        "reads unsubscribe_url, and FOLLOWUP_PUBLIC_URL is not set here: nobody can be enrolled until it is"
+    )
+    assert _of_text(body="{{ unsubscribe_url | default('Answer no') }}", has_links=False)[0].endswith(
+        "is not set here: so no message has a link"
+    )
+    assert _of_text(body="{{ unsubscribe_link | default('') }} x")[0].endswith(
+        "reads unsubscribe_link of the lead; the link that each message has of its own is {{ unsubscribe_url }}"
+    )
 
 
 def test_a_file_is_meant_before_a_stored_version(tmp_path: Path) -> None:

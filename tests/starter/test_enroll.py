@@ -147,6 +147,29 @@ async def test_an_unusable_lead_file_is_one_message_and_changes_nothing(
     assert await everything(scene) == NOTHING
 
 
+async def test_an_export_is_enrolled_with_its_columns_mapped(scene: Scene, starter: Command, tmp_path: Path) -> None:
+    text = "Contact ID;Name;Work E-Mail;Plan\n7;Grace;grace@example.org;None\n"
+    sequence = file(tmp_path, "trial.yaml", SEQUENCE)
+    leads = file(tmp_path, "export.csv", text.encode("utf-16"))
+    plain = await starter("enroll", "--sequence", sequence, leads)
+    assert plain.code == 1
+    assert "lead_id: this column is missing; if it is 'Contact ID', say --map lead_id='Contact ID'" in plain.said
+    mapped = ("--map", "lead_id=Contact ID", "--map", "email=Work E-Mail")
+    ran = await starter("enroll", "--sequence", sequence, leads, *mapped)
+    assert ran.out.startswith("refused: row 2: Plan: says None, which stands for nothing where it was exported; leave")
+    assert await scene.rows("SELECT 1 FROM leads") == []
+    ran = await starter("enroll", "--sequence", sequence, leads, *mapped, "--literal", "Plan")
+    assert ran == (0, "1 enrolled, 0 already enrolled, 0 refused\n", "")
+    [lead] = await scene.rows("SELECT lead_id, email, name, i.variables FROM leads JOIN instances i USING (lead_id)")
+    assert tuple(lead) == ("7", "grace@example.org", "Grace", {"Plan": "None"})
+
+
+async def test_a_mapping_that_says_nothing_is_refused(starter: Command, leads: Path) -> None:
+    ran = await starter("enroll", "--sequence", "no-reply", leads, "--map", "email")
+    assert ran.code != 0
+    assert "--map" in ran.said
+
+
 async def test_files_that_are_not_there_are_said_to_be_missing(starter: Command, sequence: Path, leads: Path) -> None:
     ran = await starter("enroll", "--sequence", sequence, "nowhere.csv")
     assert (ran.code, ran.lines) == (
