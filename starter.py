@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from intake.lead_file import read_leads
 from intake.mailbox import ImapError
 from intake.sequence_file import find_sequence, read_sequence
 from intake.tally import Tally
+from operating.log import start_log
 from settings import HOME, login_name, read_settings
 
 _SEQUENCES = HOME / "sequences"
@@ -186,7 +186,7 @@ def serve(
     """
     from ingress import serve as serve_events  # a web framework, which the other commands can do without
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    start_log()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     run(serve_events(host, port), name="starter")
 
