@@ -48,7 +48,7 @@ app = typer.Typer(
 def followup(context: typer.Context) -> None:
     """See follow-ups, and tell them what to do.
 
-    INSTANCE is a follow-up's id, or as much of its beginning as no other shares; `list` shows ids.
+    INSTANCE is a follow-up's id, as `list` shows it; to read about one, as much of its beginning as no other shares.
 
     For example:
 

@@ -18,12 +18,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.breaks import claiming, restoring, schema, sending, settling
+from bench.breaks import claiming, commands, restoring, schema, sending, settling
 from bench.breaks.broken import Break
 from bench.command import run_command
 
 _HOME = Path(__file__).parents[1]
-BREAKS = [*claiming.BREAKS, *restoring.BREAKS, *sending.BREAKS, *settling.BREAKS, *schema.BREAKS]
+BREAKS = [*claiming.BREAKS, *restoring.BREAKS, *commands.BREAKS, *sending.BREAKS, *settling.BREAKS, *schema.BREAKS]
 # Each needs a PostgreSQL and a Temporal of its own, for seconds.
 _AT_ONCE = 2
 _TIMED_OUT = "from pytest-timeout"  # a test that hangs may do so for another reason

@@ -20,6 +20,9 @@ def _words(written: str) -> str:
 
 
 Which = Annotated[str, typer.Argument(metavar="INSTANCE", help="A follow-up's id, or the beginning of it.")]
+Whole = Annotated[
+    str, typer.Argument(metavar="INSTANCE", help="A follow-up's whole id; its workspace may be left out.")
+]
 By = Annotated[str | None, typer.Option(help="Who says so.", show_default="your login name", callback=_name)]
 Note = Annotated[str, typer.Option(help="Your reasons, kept in its timeline (never in Temporal).", callback=_words)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]

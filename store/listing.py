@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.instance import InstanceStatus
-from store.tables import Instance
+from domain.draft import DraftState
+from domain.instance import FINAL, InstanceStatus
+from store.tables import Draft, Instance, LedgerEntry
 
 
 class Listed(NamedTuple):
@@ -55,3 +56,26 @@ async def find_by_prefix(connection: AsyncConnection, prefix: str, limit: int = 
     found = [Listed(*row) for row in await connection.execute(statement.order_by(Instance.id).limit(limit))]
     exact = [one for one in found if one.instance_id == prefix]
     return exact or found
+
+
+class End(NamedTuple):
+    """How an instance ended, and since when."""
+
+    status: str
+    since: datetime
+
+
+_UNSETTLED = select(Draft.id).where(
+    Draft.instance_id == Instance.id, Draft.state.in_((DraftState.SENDING, DraftState.UNKNOWN))
+)
+_END = select(Instance.status, LedgerEntry.at).join(
+    LedgerEntry, (LedgerEntry.instance_id == Instance.id) & (LedgerEntry.to_state == Instance.status)
+)
+_END = _END.where(Instance.status.in_(FINAL), LedgerEntry.subject == "instance", ~_UNSETTLED.exists())
+
+
+async def find_end(connection: AsyncConnection, instance_id: str) -> End | None:
+    """Find how an instance ended; None while something can still be said of it, an uncertain send for one."""
+    statement = _END.where(Instance.id == instance_id).order_by(LedgerEntry.id.desc()).limit(1)
+    found = (await connection.execute(statement)).one_or_none()
+    return None if found is None else End(*found)
