@@ -1,8 +1,6 @@
 """`followup suppress`: the list of addresses and domains that nothing is sent to."""
 
-import csv
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +12,7 @@ from operating.facts import facts
 from operating.options import AsJson, By, Note
 from operating.progress import progress_bar
 from operating.reach import Reached, reach
+from operating.spreadsheet import write_rows
 from operating.suppressing import Change, Changed, Said, change_entries
 from operating.suppression_file import count_lines, read_entries
 from store.suppressions import Suppressed, list_suppressions
@@ -137,8 +136,7 @@ def list_(
     if as_json:
         typer.echo(json.dumps([facts(one) for one in found], indent=2))
     elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerows([Suppressed._fields, *(facts(one).values() for one in found)])
+        write_rows([Suppressed._fields, *(tuple(facts(one).values()) for one in found)])
     else:
         for one in found:
             typer.echo(f"{one.at:%Y-%m-%d %H:%M} UTC  {one.address}  {one.why} (by {one.who})")
