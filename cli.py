@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.service import RPCError
 
-from connect import EXPECTED, UnreachableError, connect_temporal, database_errors, leave, open_database, run
+from connect import EXPECTED, UnreachableError, connect_temporal, database_errors, open_database, run
 from domain.instance import InstanceStatus
 from intake.file_error import FileError
 from intake.replying import ReplyError
@@ -26,6 +26,7 @@ from operating import (
     suppress_commands,
     task_commands,
     task_edit_command,
+    terminal,
     why_commands,
 )
 from operating.editing import EditError
@@ -172,10 +173,7 @@ def _program() -> str:
 
 def main() -> None:
     """Run the command of this process."""
-    try:
-        app()
-    except SystemExit as end:
-        leave(end.code)
+    terminal.main(app, "followup")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from temporalio.service import RPCError
 
-from connect import UnreachableError, complain, leave, open_database, open_temporal, run
+from connect import UnreachableError, open_database, open_temporal, run
 from intake.enrolment import Enroller
 from intake.event_reading import read_event
 from intake.events import Answer, Done, EventDoor, EventError, NotTakenError
@@ -24,7 +24,9 @@ from intake.lead_file import read_leads
 from intake.mailbox import ImapError
 from intake.sequence_file import find_sequence, read_sequence
 from intake.tally import Tally
+from operating import terminal
 from operating.log import start_log
+from operating.terminal import complain
 from settings import HOME, login_name, read_settings
 
 _SEQUENCES = HOME / "sequences"
@@ -193,10 +195,7 @@ def serve(
 
 def main() -> None:
     """Run the command of this process."""
-    try:
-        app()
-    except SystemExit as end:
-        leave(end.code)
+    terminal.main(app, "starter")
 
 
 if __name__ == "__main__":

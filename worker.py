@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from datetime import timedelta
 
 from sqlalchemy.exc import DBAPIError
@@ -23,7 +22,8 @@ from activities.linking import Links
 from activities.logs import keep_ids_out_of_texts
 from activities.steps import StepActivities
 from activities.terms import Terms
-from connect import UnreachableError, leave, open_temporal
+from connect import UnreachableError, open_temporal
+from operating import terminal
 from operating.log import start_log
 from providers.choose import open_provider
 from providers.provider import Provider
@@ -127,11 +127,10 @@ def main() -> int:
     try:
         asyncio.run(run())
     except (SettingsError, SchemaError) as error:
-        for sentence in str(error).splitlines():
-            sys.stderr.write(f"worker: {sentence}\n")
+        terminal.complain("worker", str(error))
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    leave(main())
+    terminal.main(main, "worker")

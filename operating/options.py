@@ -8,7 +8,7 @@ import typer
 
 def _name(written: str | None) -> str | None:
     # it is shown in Temporal, where no address may be
-    if written is None or re.fullmatch(r"[^@\x00-\x1f\x7f]{1,200}", written):
+    if written is None or re.fullmatch(r"[^@\x00-\x1f\x7f\ud800-\udfff]{1,200}", written):
         return written
     raise typer.BadParameter("must be a name of 1 to 200 characters, and not an address")
 

@@ -1,7 +1,6 @@
 """`followup tasks` and `followup task`: what needs a person, and what a person says of it. `edit` is beside."""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from operating.options import AsJson, By, Note, Which, Whole
 from operating.reach import Reach, Reached, reach
 from operating.task_finding import close_alarms_of, find_mail, find_todos
 from operating.task_page import print_todos
+from operating.terminal import can_ask
 from operating.todo import Todo, read_todos, todo_facts
 
 all_tasks = typer.Typer()
@@ -162,7 +162,7 @@ def close(context: typer.Context, instance: Whole, note: Note = "", by: By = Non
 def _ask_for_approval(reached: Reach, instance: str) -> str:
     todo = find_mail(reached, instance)
     print_todos([todo])
-    if not sys.stdin.isatty():
+    if not can_ask():
         typer.echo("followup: there is no terminal to ask you on: give --fingerprint with what you have read", err=True)
         raise typer.Exit(2)
     typer.confirm("Send this?", abort=True)
