@@ -32,12 +32,12 @@ from operating import (
 from operating.editing import EditError
 from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
+from operating.listing import JsonArray, Rows, Wanted, read_pages
 from operating.options import AsJson, Which
-from operating.page import print_list, print_story
+from operating.page import print_story
 from operating.reach import Reach, Reached
 from operating.story import Story, read_story
 from settings import HOME, Settings, login_name, read_sender, read_settings
-from store.listing import Listed, list_instances
 from store.schema import migrate as migrate_schema
 
 app = typer.Typer(
@@ -77,26 +77,30 @@ def migrate() -> None:
 def list_(
     status: Annotated[InstanceStatus | None, typer.Option(help="Only those of this status.")] = None,
     sequence: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this sequence.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most N.", metavar="N")] = 1000,
     as_json: AsJson = False,
 ) -> None:
     """List follow-ups, the newest first.
 
     Example: `followup list --status paused`
     """
+    rows, array = Rows(), JsonArray()
 
-    async def work(engine: AsyncEngine, settings: Settings) -> list[Listed]:
-        async with engine.connect() as connection:
-            return await list_instances(connection, settings.workspace, status, limit, sequence)
+    async def work(engine: AsyncEngine, settings: Settings) -> int:
+        listed = 0
+        async for page in read_pages(engine, settings.workspace, Wanted(status, sequence, limit)):
+            if as_json:
+                array.add([listed_facts(one) for one in page])
+            else:
+                rows.add(page)
+            listed += len(page)
+        return listed
 
-    found = _run(lambda: _with_database(work))
-    if as_json:
-        _print_json([listed_facts(one) for one in found])
-        return
-    print_list(found)
-    if not found:
+    listed = _run(lambda: _with_database(work))
+    (array if as_json else rows).end()
+    if not listed and not as_json:
         typer.echo("there are none", err=True)
-    elif len(found) == limit:
+    elif listed == limit:
         typer.echo(f"these are the newest {limit}; --limit shows more", err=True)
 
 

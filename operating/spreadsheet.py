@@ -8,7 +8,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 # Full-width signs count in spreadsheets of East Asian locales. An apostrophe before one is guarded too, so that what
@@ -27,9 +27,20 @@ def as_written(cell: str) -> str:
     return cell[len(_GUARD) :] if cell.startswith(_GUARD) and _LIKE_A_FORMULA.match(cell) else cell
 
 
-def write_rows(rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows of CSV to standard output: in UTF-8 whatever the locale, for that is how they are read."""
-    lines = io.StringIO()
-    csv.writer(lines).writerows([[guarded(str(cell)) for cell in row] for row in rows])
-    sys.stdout.flush()
-    sys.stdout.buffer.write(lines.getvalue().encode("utf-8", "backslashreplace"))
+class CsvRows:
+    """Rows for spreadsheets and programs, printed as they come: in UTF-8 whatever the locale, for so they are read."""
+
+    def __init__(self, headings: Sequence[str]) -> None:
+        self._headings: list[Sequence[str]] = [headings]
+
+    def add(self, page: Sequence[Any]) -> None:
+        """Print further rows."""
+        lines = io.StringIO()
+        csv.writer(lines).writerows([[guarded(str(cell)) for cell in row] for row in [*self._headings, *page]])
+        self._headings = []
+        sys.stdout.flush()
+        sys.stdout.buffer.write(lines.getvalue().encode("utf-8", "backslashreplace"))
+
+    def end(self) -> None:
+        """Print the headings where there was no row."""
+        self.add([])

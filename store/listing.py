@@ -1,9 +1,9 @@
-"""Instances as operators see them: listed, and found by the beginning of an id."""
+"""Instances as operators see them: listed a page at a time, found by the beginning of an id, and how one ended."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import DraftState
@@ -37,13 +37,20 @@ async def list_instances(
     status: InstanceStatus | None = None,
     limit: int = 1000,
     sequence: str | None = None,
+    after: Listed | None = None,
 ) -> list[Listed]:
-    """List the newest instances of a workspace, those of one status or sequence if asked."""
+    """List the newest instances of a workspace, those of one status or sequence if asked.
+
+    `after` is the last one of the page before: an instance's place never changes, so each is listed once.
+    """
     statement = select(*LISTED).where(Instance.workspace == workspace)
     if status is not None:
         statement = statement.where(Instance.status == status)
     if sequence is not None:
         statement = statement.where(Instance.sequence == sequence)
+    if after is not None:
+        place = tuple_(Instance.enrolled_at, Instance.id)
+        statement = statement.where(place < tuple_(after.enrolled_at, after.instance_id))
     statement = statement.order_by(Instance.enrolled_at.desc(), Instance.id.desc()).limit(limit)
     return [Listed(*row) for row in await connection.execute(statement)]
 
