@@ -18,7 +18,6 @@ from connect import (
     UnreachableError,
     connect_temporal,
     database_errors,
-    leave,
     open_database,
     open_temporal,
     run,
@@ -36,14 +35,16 @@ from operating import (
     suppress_commands,
     task_commands,
     task_edit_command,
+    terminal,
     why_commands,
 )
 from operating.doctor import Checked, check_postgresql
 from operating.editing import EditError
 from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
+from operating.listing import JsonArray, Rows, Wanted, read_pages
 from operating.options import AsJson, Which
-from operating.page import print_list, print_story
+from operating.page import print_story
 from operating.reach import Reach, Reached
 from operating.story import Story, read_story
 from settings import (
@@ -56,7 +57,6 @@ from settings import (
     temporal_connection,
 )
 from store.engine import open_engine
-from store.listing import Listed, list_instances
 from store.schema import migrate as migrate_schema
 
 app = typer.Typer(
@@ -68,7 +68,7 @@ app = typer.Typer(
 def followup(context: typer.Context) -> None:
     """See follow-ups, and tell them what to do.
 
-    INSTANCE is a follow-up's id, or as much of its beginning as no other shares; `list` shows ids.
+    INSTANCE is a follow-up's id, as `list` shows it; to read about one, as much of its beginning as no other shares.
 
     For example:
 
@@ -128,26 +128,30 @@ async def _checked() -> list[Checked]:
 def list_(
     status: Annotated[InstanceStatus | None, typer.Option(help="Only those of this status.")] = None,
     sequence: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this sequence.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most N.", metavar="N")] = 1000,
     as_json: AsJson = False,
 ) -> None:
     """List follow-ups, the newest first.
 
     Example: `followup list --status paused`
     """
+    rows, array = Rows(), JsonArray()
 
-    async def work(engine: AsyncEngine, settings: Settings) -> list[Listed]:
-        async with engine.connect() as connection:
-            return await list_instances(connection, settings.workspace, status, limit, sequence)
+    async def work(engine: AsyncEngine, settings: Settings) -> int:
+        listed = 0
+        async for page in read_pages(engine, settings.workspace, Wanted(status, sequence, limit)):
+            if as_json:
+                array.add([listed_facts(one) for one in page])
+            else:
+                rows.add(page)
+            listed += len(page)
+        return listed
 
-    found = _run(lambda: _with_database(work))
-    if as_json:
-        _print_json([listed_facts(one) for one in found])
-        return
-    print_list(found)
-    if not found:
+    listed = _run(lambda: _with_database(work))
+    (array if as_json else rows).end()
+    if not listed and not as_json:
         typer.echo("there are none", err=True)
-    elif len(found) == limit:
+    elif listed == limit:
         typer.echo(f"these are the newest {limit}; --limit shows more", err=True)
 
 
@@ -224,10 +228,7 @@ def _program() -> str:
 
 def main() -> None:
     """Run the command of this process."""
-    try:
-        app()
-    except SystemExit as end:
-        leave(end.code)
+    terminal.main(app, "followup")
 
 
 if __name__ == "__main__":

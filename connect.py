@@ -1,12 +1,10 @@
-"""How every process reaches PostgreSQL and Temporal, the one sentence it says when it can't, and how it ends."""
+"""How every process reaches PostgreSQL and Temporal, and the one sentence it says when it can't."""
 
 import asyncio
-import os
 import re
-import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, NoReturn, TypeVar
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -15,6 +13,8 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from operating.terminal import complain
+from operating.terminal import leave as leave
 from settings import Settings, SettingsError, temporal_connection
 from store.engine import is_down, open_engine
 from store.schema import UnfitDatabaseError, check_database
@@ -115,23 +115,6 @@ def run(work: Coroutine[Any, Any, _T], *, name: str, also: tuple[type[Exception]
     except KeyboardInterrupt:
         complain(name, "interrupted")
     raise SystemExit(1)
-
-
-def complain(name: str, sentences: str) -> None:
-    """Write sentences for people on stderr, after the command's name."""
-    for sentence in sentences.splitlines():
-        sys.stderr.write(f"{name}: {sentence}\n")
-
-
-def leave(code: int | str | None) -> NoReturn:
-    """End the process at once; everything is done by now.
-
-    The Temporal SDK's threads abort a Python that finalises under them, now and then: SIGABRT after all was done.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # nobody reads it any more
-            stream.flush()
-    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def _short(error: BaseException) -> str:

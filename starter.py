@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from temporalio.service import RPCError
 
-from connect import UnreachableError, complain, leave, open_database, open_temporal, run
+from connect import UnreachableError, open_database, open_temporal, run
 from intake.column_options import ColumnOptions, LiteralColumns, MapColumns, read_column_options
 from intake.enrolment import Enroller
 from intake.event_reading import read_event
@@ -26,6 +25,9 @@ from intake.lead_file import read_leads
 from intake.mailbox import ImapError
 from intake.sequence_file import find_sequence, read_for_enrolment
 from intake.tally import Tally
+from operating import terminal
+from operating.log import start_log
+from operating.terminal import complain
 from settings import HOME, login_name, read_settings
 
 _SEQUENCES = HOME / "sequences"
@@ -202,17 +204,14 @@ def serve(
     """
     from ingress import serve as serve_events  # a web framework, which the other commands can do without
 
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    start_log()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     run(serve_events(host, port), name="starter")
 
 
 def main() -> None:
     """Run the command of this process."""
-    try:
-        app()
-    except SystemExit as end:
-        leave(end.code)
+    terminal.main(app, "starter")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from datetime import timedelta
 
 from sqlalchemy.exc import DBAPIError
@@ -20,10 +19,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.discreet import DiscreetInterceptor
 from activities.linking import Links
+from activities.logs import keep_ids_out_of_texts
 from activities.steps import StepActivities
 from activities.terms import Terms
 from activities.workspace import WorkspaceInterceptor
-from connect import UnreachableError, leave, open_temporal
+from connect import UnreachableError, open_temporal
+from operating import terminal
+from operating.log import start_log
 from providers.choose import open_provider
 from providers.provider import Provider
 from settings import Settings, SettingsError, read_settings
@@ -42,6 +44,7 @@ _RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_
 
 def make_worker(client: Client, engine: AsyncEngine, provider: Provider, settings: Settings) -> Worker:
     """Build the worker of this process."""
+    keep_ids_out_of_texts()
     identity = f"worker-{os.getpid()}@{socket.gethostname()}"
     links = Links(settings.public_url, plus_addresses=settings.plus_addresses)
     terms = Terms(settings.sender_address, settings.limits, links)
@@ -126,15 +129,14 @@ async def _wait_for_temporal() -> Client:
 def main() -> int:
     """Run the worker; returns the exit code."""
     argparse.ArgumentParser(prog="worker.py", description=__doc__).parse_args()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    start_log()
     try:
         asyncio.run(run())
     except (SettingsError, UnfitDatabaseError) as error:
-        for sentence in str(error).splitlines():
-            sys.stderr.write(f"worker: {sentence}\n")
+        terminal.complain("worker", str(error))
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    leave(main())
+    terminal.main(main, "worker")

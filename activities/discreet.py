@@ -11,6 +11,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities.logs import LOG
+
 
 def kind_of(error: BaseException) -> str:
     """Name an error without its words: the class, and of a database's error the SQLSTATE."""
@@ -21,7 +23,7 @@ def kind_of(error: BaseException) -> str:
 def log_place(what: str, error: BaseException) -> None:
     """Log what failed, the kind of error and where it was raised: everything but its words."""
     frames = "".join(traceback.format_tb(error.__traceback__))
-    activity.logger.error("%s: %s\n%s", what, kind_of(error), frames)
+    LOG.error("%s: %s\n%s", what, kind_of(error), frames)
 
 
 class DiscreetInterceptor(Interceptor):
@@ -39,5 +41,6 @@ class _Inbound(ActivityInboundInterceptor):
         except FailureError:
             raise  # made for Temporal's eyes
         except Exception as error:
-            log_place(f"{activity.info().activity_type} failed", error)
+            info = activity.info()
+            log_place(f"{info.workflow_id}: {info.activity_type} failed", error)
             raise ApplicationError(kind_of(error), type=type(error).__name__) from None

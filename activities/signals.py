@@ -5,6 +5,7 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.service import RPCError
 
+from activities.logs import LOG
 from domain.command import PAUSE, RESUME, Pause, Resume
 from domain.instance import Reason
 
@@ -27,6 +28,5 @@ async def _signal(run: str | None, name: str, argument: Pause | Resume) -> None:
     try:
         await handle.signal(name, argument, rpc_timeout=_PATIENCE)
     except (TimeoutError, RPCError) as error:
-        activity.logger.warning(
-            "%s: signal %s was not taken: %s", activity.info().workflow_id, name, type(error).__name__
-        )
+        workflow = activity.info().workflow_id
+        LOG.warning("%s: signal %s was not taken: %s", workflow, name, type(error).__name__)

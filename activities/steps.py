@@ -13,6 +13,7 @@ from temporalio import activity
 
 from activities.claiming import LEASE, claim_step, hold_for_thread, thread_was_busy
 from activities.discreet import log_place
+from activities.logs import LOG
 from activities.recording import record
 from activities.settling import pause_for, settle
 from activities.signals import signal_pause, signal_resume
@@ -143,7 +144,7 @@ class StepActivities:
         except Exception as error:
             log_place(f"{draft.id}: the provider adapter failed", error)
             return Unknown(code="unforeseen")
-        activity.logger.info("%s: %s %s", draft.id, outcome.kind, outcome.code)
+        LOG.info("%s: %s %s", draft.id, outcome.kind, outcome.code)
         return outcome
 
     async def _still_holds(self, draft: StoredDraft, claim: Claim) -> bool:

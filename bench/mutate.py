@@ -18,13 +18,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.breaks import claiming, doors, files, inbound, restoring, schema, sending, settling
+from bench.breaks import claiming, commands, doors, files, inbound, restoring, schema, sending, settling
 from bench.breaks.broken import Break
 from bench.command import run_command
 
 _HOME = Path(__file__).parents[1]
 BREAKS = [
     *claiming.BREAKS,
+    *commands.BREAKS,
     *doors.BREAKS,
     *files.BREAKS,
     *inbound.BREAKS,

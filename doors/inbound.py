@@ -63,7 +63,7 @@ class _SharedSecret:
         with suppress(SignatureError):
             self._event_signatures.check(raw, headers)
             self._has_warned = True
-            LOG.warning(_SHARED)
+            LOG.warning("%s", _SHARED)
 
 
 def _check_type(request: Request) -> None:

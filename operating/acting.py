@@ -35,7 +35,7 @@ from domain.command import (
 from domain.instance import workflow_id
 from operating.ended import obey_ended
 from store.ledger import NOT_DONE, add_note, last_change
-from store.listing import Listed
+from store.listing import End, Listed, find_end
 
 # A worker answers within a second or two; the first task after another worker's death waits 10 s for its sticky cache.
 PATIENCE = timedelta(seconds=15)
@@ -47,6 +47,8 @@ _NAMES: dict[type[Command], str] = {
     Reject: REJECT,
     Done: DONE,
 }
+# What a command is called after "nothing to", where that is not its name.
+_VERBS = {DONE: "do"}
 
 
 class Answer(NamedTuple):
@@ -80,13 +82,16 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
 
     The words stay in PostgreSQL, for they may name people; a refusal is noted after them. Until something happens to
     the follow-up, the same command is the same update: said again after no answer came, it is not obeyed twice. A run
-    that was reset is asked anew: what was said to the one before may have come to nothing.
+    that was reset is asked again: what was said to the one before may have come to nothing. Of what has ended nothing
+    is asked, and nothing is kept.
     """
     if isinstance(command, Resume | Reject | Done):
         command = command.model_copy(update={"step": found.step})
     name, by = _NAMES[type(command)], command.by
     said = " ".join([name, *_particulars(command)])
     async with engine.begin() as connection:
+        if end := await find_end(connection, found.instance_id):
+            return Answer(found.instance_id, said, done=False, answer=_ended(end, name))
         last = await last_change(connection, found.instance_id)
         await add_note(connection, found.instance_id, found.step, said, by=by, why=note)
     handle = client.get_workflow_handle(workflow_id(found.instance_id))
@@ -105,6 +110,10 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
         )
         return Answer(found.instance_id, said, done=False, answer=answer, answered=False)
     return Answer(found.instance_id, said, done=True, answer=sentence)
+
+
+def _ended(end: End, name: str) -> str:
+    return f"is {end.status} since {end.since:%Y-%m-%d %H:%M:%S} UTC: nothing to {_VERBS.get(name, name)}"
 
 
 def _particulars(command: Command) -> list[str]:

@@ -9,12 +9,14 @@ from domain.command import Command, Decision, Pause, Resume, Stop
 from operating.acting import Answer, act
 from operating.bulk_commands import All, Lead, Many, Sequence, Yes, tell_many
 from operating.facts import facts
-from operating.finding import find_instance
+from operating.finding import find_whole, whole_id
 from operating.options import AsJson, By, Note
 from operating.reach import Reach, Reached, reach
 
 app = typer.Typer()
-Which = Annotated[str | None, typer.Argument(metavar="INSTANCE", help="A follow-up's id, or the beginning of it.")]
+Which = Annotated[
+    str | None, typer.Argument(metavar="INSTANCE", help="A follow-up's whole id; its workspace may be left out.")
+]
 
 
 @app.command()
@@ -98,9 +100,12 @@ def _say(reached: Reach, instance: str | None, many: Many, command: Command, not
 
 
 def _say_to_one(reached: Reach, instance: str, command: Command, note: str, *, as_json: bool) -> None:
+    instance = whole_id(reached, instance)
+
     async def work(at: Reached) -> Answer:
+        found = await find_whole(at.engine, at.workspace, instance)
         client = await at.connect()  # before the words are kept: where it is down, nothing is changed
-        return await act(at.engine, client, await find_instance(at.engine, at.workspace, instance), command, note)
+        return await act(at.engine, client, found, command, note)
 
     answer: Answer = reached.run(work)
     if as_json:

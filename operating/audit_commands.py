@@ -20,10 +20,11 @@ from operating.audit.tables import World, audit_tables
 from operating.options import AsJson
 from operating.progress import progress_bar
 from operating.reach import Reach, Reached, reach
+from operating.terminal import OutputError
 from store.counting import count_expected
 
 app = typer.Typer()
-# 1 says that something was found, so what kept us from looking has to be another.
+# 1 says that something was found, so what kept us from looking, or from saying so, has to be another.
 _COULD_NOT_LOOK = 2
 
 
@@ -57,7 +58,7 @@ def audit(
     """Look for what must not be: duplicates, bursts, stuck sends, doubled tasks, steps that count as nothing,
     workflows without rows and rows without workflows.
 
-    Exit code 0: nothing is wrong. 1: something was found. 2: it could not look.
+    Exit code 0: nothing is wrong. 1: something was found. 2: it could not look, or not say what it found.
 
     For example:
 
@@ -75,12 +76,18 @@ def audit(
         for problem in error.problems:
             typer.echo(f"followup: {problem}", err=True)
         raise typer.Exit(_COULD_NOT_LOOK) from None
-    if as_json:
-        typer.echo(json.dumps(as_facts(report), indent=2))
-    else:
-        for line in report_lines(report):
-            typer.echo(line)
+    _print(report, as_json=as_json)
     raise typer.Exit(0 if report.clean else 1)
+
+
+def _print(report: Report, *, as_json: bool) -> None:
+    try:
+        for line in [json.dumps(as_facts(report), indent=2)] if as_json else report_lines(report):
+            typer.echo(line)
+    except OutputError as error:
+        if not error.closed_by_its_reader:
+            error.code = _COULD_NOT_LOOK
+        raise
 
 
 def _report(reached_by: Reach, received: Path | None, table: Path | None, burst: timedelta) -> Report:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 from typing import Annotated, NamedTuple
 
 import typer
@@ -12,6 +11,7 @@ from domain.command import Command, Decision, Pause, Resume
 from operating.bulk import Bulk, Counted, Tally, count
 from operating.progress import progress_bar
 from operating.reach import Reach, Reached
+from operating.terminal import can_ask
 from store.chosen import Choice
 
 Sequence = Annotated[str | None, typer.Option(metavar="NAME", help="All of this sequence that it can apply to.")]
@@ -75,7 +75,7 @@ def _choice(at: Reached, many: Many) -> Choice:
 def _confirm(sentence: str, many: Many) -> None:
     if many.yes:
         return
-    if not sys.stdin.isatty():
+    if not can_ask():
         typer.echo(f"{sentence} Nobody can be asked here, so nothing was changed: say it with --yes", err=True)
         raise typer.Exit(1)
     if not typer.confirm(f"{sentence} Go on?", err=True):

@@ -4,13 +4,11 @@ from collections.abc import Iterable, Iterator
 from unicodedata import category
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from domain.instance import workflow_id
 from operating.story import Story, Trouble, instant
 from store.ledger import Entry
-from store.listing import Listed
 from store.shown import ShownDraft
 
 # Nothing is cut off where nobody sees a window: every line is as long as it is.
@@ -22,19 +20,6 @@ def console() -> Console:
     """Open standard output: coloured in a terminal, plain and unbroken in a pipe or file."""
     plain = Console(highlight=False, markup=False, emoji=False)
     return plain if plain.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_UNBOUNDED)
-
-
-def print_list(instances: Iterable[Listed]) -> None:
-    """Print a line for each instance."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("INSTANCE", "STATUS", "REASON", "STEP", "UNTIL (UTC)"):
-        table.add_column(name, overflow="fold")
-    for one in instances:
-        reason = "" if one.reason == "none" else one.reason
-        until = f"{one.until:%Y-%m-%d %H:%M:%S}" if one.until and one.status in ("active", "held") else ""
-        step = f"{one.step}/{one.steps}"
-        table.add_row(Text(one.instance_id), Text(one.status, _style(one.status)), reason, step, until)
-    console().print(table)
 
 
 def print_story(story: Story) -> None:
@@ -49,7 +34,7 @@ def _head(story: Story) -> Iterator[Text]:
     at = story.instance
     reason = "" if at.reason == "none" else f" ({at.reason})"
     yield Text(at.instance_id, "bold")
-    yield Text.assemble(_row("status"), (at.status, _style(at.status)), f"{reason}, step {at.step} of {at.steps}")
+    yield Text.assemble(_row("status"), (at.status, style_of(at.status)), f"{reason}, step {at.step} of {at.steps}")
     yield Text(_row("waits for") + story.waits_for)
     yield Text(_row("lead") + at.lead_id)
     yield Text(_row("enrolled") + instant(at.enrolled_at))
@@ -60,7 +45,7 @@ def _drafts(drafts: Iterable[ShownDraft]) -> Iterator[Text]:
     for draft in drafts:
         yield Text()
         tries = f", for the {draft.generation}. time" if draft.generation > 1 else ""
-        yield Text.assemble((f"Step {draft.step}: ", "bold"), (draft.state, _style(draft.state)), tries)
+        yield Text.assemble((f"Step {draft.step}: ", "bold"), (draft.state, style_of(draft.state)), tries)
         if draft.message_id:  # a manual step has none of these
             yield Text(_row("subject") + printable(draft.subject))
             yield Text(_row("to") + printable(draft.recipient))
@@ -105,7 +90,8 @@ def _row(name: str) -> str:
     return f"  {name:<11}"
 
 
-def _style(state: str) -> str:
+def style_of(state: str) -> str:
+    """Say how a status or a draft's state is shown in a terminal."""
     return _STYLES.get(state, "")
 
 

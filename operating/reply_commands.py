@@ -16,7 +16,7 @@ from domain.instance import FINAL, InstanceStatus
 from domain.sequence import LONGEST_BODY
 from intake.file_error import FileError
 from intake.replying import InThreadOf, Reply, ToLead, Words, reply
-from operating.finding import find_instance
+from operating.finding import find_instance, find_whole, whole_id
 from operating.options import AsJson, By
 from operating.reach import Reached, reach
 from operating.story import Story, read_story
@@ -83,6 +83,7 @@ def reply_(
         raise typer.BadParameter("give INSTANCE, or --lead, and --thread with --lead alone")
     reached = reach(context)
     who = by or reached.login_name()
+    instance = instance and whole_id(reached, instance)
 
     async def work(at: Reached) -> _Said:
         words = Words(_read(body_file), subject, key)
@@ -98,7 +99,7 @@ def reply_(
 
 
 async def _thread_of(at: Reached, written: str) -> InThreadOf:
-    return InThreadOf((await find_instance(at.engine, at.workspace, written)).instance_id)
+    return InThreadOf((await find_whole(at.engine, at.workspace, written)).instance_id)
 
 
 def _read(file: Path) -> str:

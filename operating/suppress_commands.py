@@ -1,19 +1,20 @@
 """`followup suppress`: the list of addresses and domains that nothing is sent to."""
 
-import csv
 import json
-import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
 
 from mail.address import suppression_entry
 from operating.facts import facts
+from operating.listing import JsonArray, Lines, Printed
 from operating.options import AsJson, By, Note
 from operating.progress import progress_bar
 from operating.reach import Reached, reach
+from operating.spreadsheet import CsvRows
 from operating.suppressing import Change, Changed, Said, change_entries
 from operating.suppression_file import count_lines, read_entries
 from store.suppressions import Suppressed, list_suppressions
@@ -133,28 +134,40 @@ def list_(
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
-    found: list[Suppressed] = reach(context).run(lambda at: _listed(at, prefix.lower(), limit))
-    if as_json:
-        typer.echo(json.dumps([facts(one) for one in found], indent=2))
-    elif as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerows([Suppressed._fields, *(facts(one).values() for one in found)])
-    else:
-        for one in found:
-            typer.echo(f"{one.at:%Y-%m-%d %H:%M} UTC  {one.address}  {one.why} (by {one.who})")
-    if not found:
+    printed: Printed = JsonArray() if as_json else CsvRows(Suppressed._fields) if as_csv else Lines()
+    shown = facts if as_json else _row if as_csv else _sentence
+
+    async def work(at: Reached) -> int:
+        listed = 0
+        async for page in _pages(at, prefix.lower(), limit):
+            printed.add([shown(one) for one in page])
+            listed += len(page)
+        return listed
+
+    listed: int = reach(context).run(work)
+    printed.end()
+    if not listed:
         typer.echo("there are none", err=True)
-    elif len(found) == limit:
+    elif listed == limit:
         typer.echo(f"these are the first {limit}; --limit shows more", err=True)
 
 
-async def _listed(at: Reached, prefix: str, limit: int) -> list[Suppressed]:
-    found: list[Suppressed] = []
-    async with at.engine.connect() as connection:
-        while len(found) < limit:
-            after, most = found[-1].address if found else "", min(_PAGE, limit - len(found))
+def _row(one: Suppressed) -> tuple[Any, ...]:
+    return tuple(facts(one).values())
+
+
+def _sentence(one: Suppressed) -> str:
+    return f"{one.at:%Y-%m-%d %H:%M} UTC  {one.address}  {one.why} (by {one.who})"
+
+
+async def _pages(at: Reached, prefix: str, limit: int) -> AsyncIterator[list[Suppressed]]:
+    after, left = "", limit
+    while left:
+        most = min(_PAGE, left)
+        async with at.engine.connect() as connection:
             page = await list_suppressions(connection, at.workspace, prefix=prefix, after=after, limit=most)
-            found += page
-            if len(page) < most:
-                break
-    return found
+        if page:
+            yield page
+        if len(page) < most:
+            return
+        after, left = page[-1].address, left - len(page)

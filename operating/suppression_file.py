@@ -7,6 +7,7 @@ from typing import Any
 
 from intake.file_error import FileError, require_utf8
 from mail.address import suppression_entry
+from operating.spreadsheet import as_written
 
 _COLUMNS = ("address", "email")
 
@@ -21,8 +22,8 @@ def count_lines(path: Path) -> int:
 def read_entries(path: Path, read: Callable[[], Any]) -> list[str]:
     """Read the entries of a CSV, each once, as the suppression list has them; `read` is called after each row.
 
-    They stand in the column `address` or `email`, or in the only one there is. Raises FileError with every problem
-    and its row (the line it begins on, from 1).
+    They stand in the column `address` or `email`, or in the only one there is, guarded from spreadsheets or not.
+    Raises FileError with every problem and its row (the line it begins on, from 1).
     """
     entries: dict[str, None] = {}
     problems: list[str] = []
@@ -49,7 +50,7 @@ def _cells(path: Path) -> Iterator[tuple[int, str]]:
                         row = reader.line_num + 1
                         continue
                 if any(cell.strip() for cell in cells):
-                    yield row, cells[column] if column < len(cells) else ""
+                    yield row, as_written(cells[column]) if column < len(cells) else ""
                 row = reader.line_num + 1
         except csv.Error as error:
             raise FileError([f"{path}:{row}: is not CSV ({error}): close its quotes"]) from None

@@ -1,7 +1,6 @@
 """`followup tasks` and `followup task`: what needs a person, and what a person says of it. `edit` is beside."""
 
 import json
-import sys
 from typing import Annotated
 
 import typer
@@ -11,13 +10,13 @@ from domain.task import TaskKind
 from operating.acting import Answer, act
 from operating.ended import stop_ended
 from operating.facts import facts
-from operating.finding import find_instance
-from operating.options import AsJson, By, Note, Which
+from operating.finding import find_instance, find_whole, whole_id
+from operating.options import AsJson, By, Note, Which, Whole
 from operating.reach import Reach, Reached, reach
 from operating.task_finding import close_alarms_of, find_mail, find_todos
 from operating.task_page import print_todos
+from operating.terminal import can_ask
 from operating.todo import Todo, read_todos, todo_facts
-from store.listing import Listed
 
 all_tasks = typer.Typer()
 app = typer.Typer(
@@ -80,7 +79,8 @@ def show(context: typer.Context, instance: Which, as_json: AsJson = False) -> No
     reached = reach(context)
 
     async def work(at: Reached) -> list[Todo]:
-        return await find_todos(at, instance, reached.program())
+        of = await find_instance(at.engine, at.workspace, instance)
+        return await find_todos(at, of, reached.program())
 
     found: list[Todo] = reached.run(work)
     _print(found, as_json=as_json)
@@ -89,7 +89,7 @@ def show(context: typer.Context, instance: Which, as_json: AsJson = False) -> No
 @app.command()
 def approve(
     context: typer.Context,
-    instance: Which,
+    instance: Whole,
     fingerprint: Annotated[
         str | None,
         typer.Option(
@@ -107,48 +107,50 @@ def approve(
     Example: `followup task approve no-reply:lead-4 --fingerprint 0123abcd`
     """
     reached = reach(context)
+    instance = whole_id(reached, instance)
     seen = fingerprint or _ask_for_approval(reached, instance)
     _say(reached, instance, Approve(fingerprint=seen, by=by or reached.login_name()), note, as_json=as_json)
 
 
 @app.command()
-def reject(context: typer.Context, instance: Which, note: Note = "", by: By = None, as_json: AsJson = False) -> None:
+def reject(context: typer.Context, instance: Whole, note: Note = "", by: By = None, as_json: AsJson = False) -> None:
     """Go on without the step that waits: its message is never sent.
 
     Example: `followup task reject no-reply:lead-4 --note 'she wrote to support'`
     """
     reached = reach(context)
-    _say(reached, instance, Reject(by=by or reached.login_name()), note, as_json=as_json)
+    _say(reached, whole_id(reached, instance), Reject(by=by or reached.login_name()), note, as_json=as_json)
 
 
 @app.command()
-def done(context: typer.Context, instance: Which, note: Note = "", by: By = None, as_json: AsJson = False) -> None:
+def done(context: typer.Context, instance: Whole, note: Note = "", by: By = None, as_json: AsJson = False) -> None:
     """Say that the manual step that waits was done: the follow-up goes on.
 
     Example: `followup task done no-reply:lead-4 --note 'called, she will answer'`
     """
     reached = reach(context)
-    _say(reached, instance, Done(by=by or reached.login_name()), note, as_json=as_json)
+    _say(reached, whole_id(reached, instance), Done(by=by or reached.login_name()), note, as_json=as_json)
 
 
 @app.command()
-def skip(context: typer.Context, instance: Which, note: Note = "", by: By = None, as_json: AsJson = False) -> None:
+def skip(context: typer.Context, instance: Whole, note: Note = "", by: By = None, as_json: AsJson = False) -> None:
     """Go on without the step that waits, as `followup resume --decision skip` does.
 
     Example: `followup task skip no-reply:lead-4 --note 'no telephone'`
     """
     reached = reach(context)
     command = Resume(decision=Decision.SKIP, by=by or reached.login_name())
-    _say(reached, instance, command, note, as_json=as_json)
+    _say(reached, whole_id(reached, instance), command, note, as_json=as_json)
 
 
 @app.command()
-def close(context: typer.Context, instance: Which, note: Note = "", by: By = None) -> None:
+def close(context: typer.Context, instance: Whole, note: Note = "", by: By = None) -> None:
     """Say that an alarm was looked into, whose step waits for nothing any more. Nothing else changes.
 
     Example: `followup task close no-reply:lead-4 --note 'she got it twice, and knows'`
     """
     reached = reach(context)
+    instance = whole_id(reached, instance)
 
     async def work(at: Reached) -> str:
         return await close_alarms_of(at, instance, by or reached.login_name(), note)
@@ -160,7 +162,7 @@ def close(context: typer.Context, instance: Which, note: Note = "", by: By = Non
 def _ask_for_approval(reached: Reach, instance: str) -> str:
     todo = find_mail(reached, instance)
     print_todos([todo])
-    if not sys.stdin.isatty():
+    if not can_ask():
         typer.echo("followup: there is no terminal to ask you on: give --fingerprint with what you have read", err=True)
         raise typer.Exit(2)
     typer.confirm("Send this?", abort=True)
@@ -169,8 +171,8 @@ def _ask_for_approval(reached: Reach, instance: str) -> str:
 
 def _say(reached: Reach, instance: str, command: Command, note: str, *, as_json: bool) -> None:
     async def work(at: Reached) -> Answer:
+        found = await find_whole(at.engine, at.workspace, instance)
         client = await at.connect()  # before the words are kept: where it is down, nothing is changed
-        found: Listed = await find_instance(at.engine, at.workspace, instance)
         return await act(at.engine, client, found, command, note)
 
     answer: Answer = reached.run(work)

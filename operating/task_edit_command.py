@@ -10,7 +10,8 @@ import typer
 
 from intake.file_error import FileError
 from operating.editing import Edit, EditError, as_text, edit, read_text
-from operating.options import AsJson, By, Note, Which
+from operating.finding import whole_id
+from operating.options import AsJson, By, Note, Whole
 from operating.reach import Reached, reach
 from operating.task_finding import find_mail
 from operating.todo import Todo
@@ -23,7 +24,7 @@ _MOST_BYTES = 1_000_000
 @app.command("edit")
 def edit_(
     context: typer.Context,
-    instance: Which,
+    instance: Whole,
     body_file: Annotated[
         Path | None, typer.Option(metavar="FILE", allow_dash=True, help="The new body, in UTF-8; `-` is stdin.")
     ] = None,
@@ -39,7 +40,7 @@ def edit_(
     Example: `followup task edit no-reply:lead-4`
     """
     reached = reach(context)
-    todo = find_mail(reached, instance)
+    todo = find_mail(reached, whole_id(reached, instance))
 
     async def work(at: Reached) -> str | None:
         words = _words(todo, body_file, subject)

@@ -1,16 +1,16 @@
 """Which tasks an operator means: those of one follow-up, or the one mail of it that waits for an approval."""
 
-from operating.finding import NotFoundError, find_instance
+from operating.finding import NotFoundError, find_whole
 from operating.reach import Reach, Reached
 from operating.todo import Todo, read_todos_of
 from store.leads import lock_lead
 from store.ledger import add_note
+from store.listing import Listed
 from store.tasks import close_alarms
 
 
-async def find_todos(at: Reached, instance: str, program: str) -> list[Todo]:
+async def find_todos(at: Reached, found: Listed, program: str) -> list[Todo]:
     """Find what a follow-up needs a person for. Raises NotFoundError when it needs none."""
-    found = await find_instance(at.engine, at.workspace, instance)
     todos = await read_todos_of(at.engine, found.instance_id, program)
     if not todos:
         raise NotFoundError(f"{found.instance_id} needs no person: it is {found.status} ({found.reason})")
@@ -18,10 +18,11 @@ async def find_todos(at: Reached, instance: str, program: str) -> list[Todo]:
 
 
 def find_mail(reached: Reach, instance: str) -> Todo:
-    """Find the mail of a follow-up that waits for an approval; ends the process where there is none."""
+    """Find the mail that waits for an approval, by its whole id; ends the process where there is none."""
 
     async def work(at: Reached) -> Todo:
-        for todo in await find_todos(at, instance, reached.program()):
+        of = await find_whole(at.engine, at.workspace, instance)
+        for todo in await find_todos(at, of, reached.program()):
             if todo.mail is not None:
                 return todo
         raise NotFoundError(f"no mail of {instance} waits for an approval: see `followup show`")
@@ -32,7 +33,7 @@ def find_mail(reached: Reach, instance: str) -> Todo:
 
 async def close_alarms_of(at: Reached, instance: str, by: str, note: str) -> str:
     """Close the alarms of a follow-up that were looked into; returns its id. Raises NotFoundError where none can be."""
-    found = await find_instance(at.engine, at.workspace, instance)
+    found = await find_whole(at.engine, at.workspace, instance)
     async with at.engine.begin() as connection:
         await lock_lead(connection, found.instance_id)
         steps = await close_alarms(connection, found.instance_id, by=by, why=f"looked into by {by}")

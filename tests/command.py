@@ -60,20 +60,26 @@ class Command:
 
     async def __call__(self, *arguments: str | Path, **more: str) -> Ran:
         """Run it to its end; `more` are further settings."""
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as out:
+            ran = await self.into(out.fileno(), *arguments, **more)
+            return ran._replace(out=_all_of(out))
+
+    async def into(self, out: int, *arguments: str | Path, **more: str) -> Ran:
+        """Run it to its end with this standard output, which is not read."""
+        with tempfile.TemporaryFile() as said:
             process = _FORKING.Process(
                 target=_become,
                 args=(
                     [str(self._script), *map(str, arguments)],
                     environment(self._scene, **more),
-                    DupFd(out.fileno()),
+                    DupFd(out),
                     DupFd(said.fileno()),
                 ),
             )
             process.start()
             await _ended(process)
             assert process.exitcode is not None
-            return Ran(process.exitcode, _all_of(out), _all_of(said))
+            return Ran(process.exitcode, "", _all_of(said))
 
 
 def _become(arguments: list[str], settings: dict[str, str], out: Any, said: Any) -> None:

@@ -1,7 +1,6 @@
 """`followup sequence upgrade`: says what would happen, asks, and moves running follow-ups to another version."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, NamedTuple
@@ -19,6 +18,7 @@ from operating.sequences.canonical import changes
 from operating.sequences.naming import find_stored, is_file, read_file
 from operating.sequences.page import show
 from operating.sequences.upgrading import Outlook, Upgrade
+from operating.terminal import can_ask
 from store.chosen import Place
 from store.sequences import Movement
 
@@ -128,7 +128,7 @@ def _is_confirmed(looked: _Looked, *, yes: bool) -> bool:
     if yes:
         return True
     sentence = f"This moves {_amount(looked.moves)} to version {looked.to.version}."
-    if not sys.stdin.isatty():
+    if not can_ask():
         typer.echo(f"{sentence} Nobody can be asked here, so nothing was changed: say it with --yes", err=True)
         return False
     if not typer.confirm(f"{sentence} Go on?", err=True):

@@ -100,7 +100,8 @@ async def test_a_stop_ends_the_follow_up_and_nothing_more_can_be_asked(scene: Sc
         assert (await scene.handle().result()).status == "stopped"
         late = await followup("pause", scene.instance())
     assert (late.code, late.out) == (1, "")
-    assert "its workflow has ended" in late.said
+    [ended] = [entry.at for entry in await scene.ledger() if entry.to_state == "stopped"]
+    assert late.said == f"{scene.instance()}: is stopped since {ended:%Y-%m-%d %H:%M:%S} UTC: nothing to pause\n"
     assert await scene.status() == ("stopped", "operator")
 
 

@@ -112,6 +112,21 @@ async def test_what_is_listed_as_csv_is_taken_elsewhere(followup: Run, tmp_path:
     assert (await followup("add", "--csv", file)).stdout == "2500 added, 0 suppressed already\n"
 
 
+async def test_a_list_in_csv_holds_no_formula_and_is_taken_back_as_it_was(followup: Run, tmp_path: Path) -> None:
+    entries = ["=1+1@x.test", "-x@x.test", "+x@x.test", "@x.test", "'=x@x.test", "'x@x.test", "x@y.test"]
+    added = await followup("add", "--note", "=HYPERLINK(1)", "--by", "+ada", "--", *entries)
+    assert (added.exit_code, added.stdout) == (0, f"{len(entries)} added, 0 suppressed already\n")
+    before, listed = await _listed(followup), (await followup("list", "--csv")).stdout
+    rows = list(csv.reader(listed.splitlines()))
+    assert [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))] == []
+    assert len(rows) == len(entries) + 1
+    file = tmp_path / "list.csv"
+    file.write_text(listed)
+    assert (await followup("remove", "--csv", file)).stdout.startswith(f"{len(entries)} removed")
+    assert (await followup("add", "--csv", file)).stdout == f"{len(entries)} added, 0 suppressed already\n"
+    assert await _listed(followup) == before
+
+
 async def test_nothing_to_do_is_said(followup: Run) -> None:
     assert "give addresses, or --csv FILE" in (await followup("add")).stderr
     assert (await followup("list", "--csv", "--json")).exit_code == 2

@@ -58,6 +58,7 @@ SEEN = evidence.Seen(EvidenceKind.REPLY, "test", NOW)
 STOP = stops.RecordedStop(event_id="new", lead_id="00001", kind=StopKind.CLOSED, occurred_at=NOW)
 SLOT = limits.Slot("w", "s", DRAFT, ONE)
 MOVEMENT = sequences.Movement("w", "s", "000")
+_LISTED = listing.Listed(ONE, "00001", "s", "paused", "none", 1, 3, None, NOW, None)
 Call = Callable[[AsyncConnection], Awaitable[object]]
 
 
@@ -142,6 +143,10 @@ CALLS: dict[str, Call] = {
     "listing.list_instances of a status": lambda connection: listing.list_instances(
         connection, "w", InstanceStatus.PAUSED
     ),
+    "listing.list_instances of a later page": lambda connection: listing.list_instances(
+        connection, "w", InstanceStatus.PAUSED, 500, "s", _LISTED
+    ),
+    "listing.find_end": lambda connection: listing.find_end(connection, ONE),
     "instances.find_instances": lambda connection: instances.find_instances(connection, [ONE, "w:s:none"]),
     "instances.find_stopped": lambda connection: instances.find_stopped(connection, [ONE, "w:s:none"]),
     "listing.find_by_prefix": lambda connection: listing.find_by_prefix(connection, ONE[:-2]),
