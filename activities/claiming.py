@@ -1,5 +1,6 @@
 """The first movement of a step: make sure its draft exists, and claim it if nothing forbids it now."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -49,7 +50,7 @@ async def claim_step(
     draft = facts.draft
     if (already := await _already(at, facts, claim)) is not None:
         return already
-    terms = terms._replace(sender=await sender_of_thread(connection, locked, facts, terms.sender))
+    terms = replace(terms, sender=await sender_of_thread(connection, locked, facts, terms.sender))
     first = await stands_against(at) if facts.recipient_in_use else None
     true = _circumstances(call, locked, facts, in_use=first is not None)
     no = forbidden(true)

@@ -42,6 +42,3 @@ class Links:
     def envelope_sender(self, message_hash: str, sender: str) -> str:
         """Return the address that bounces of a message go to."""
         return plus_address(sender, message_hash) if self._plus_addresses else sender
-
-
-NO_LINKS = Links()

@@ -81,9 +81,12 @@ class Postgres:
 
     async def create_database(self, name: str, template: str | None = None) -> str:
         """Create a database, as a copy of `template` (to which nobody may be connected) if given; return its URL."""
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if template is not None:
+            # copying files takes a fifth of the time of copying blocks through the write-ahead log
+            create += sql.SQL(" TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(template))
         async with await self._connect() as connection:
-            await connection.execute(create.format(sql.Identifier(name), sql.Identifier(template or "template1")))
+            await connection.execute(create)
         return self.url(name)
 
     async def set_defaults(self, settings: Mapping[str, str]) -> None:

@@ -3,11 +3,11 @@
 from bench.breaks.broken import Break
 
 _GUARDS = "tests/store/test_guards.py::"
-_LAST_MIGRATION = "store/migrations/versions/0003_people.py"
+_LAST_MIGRATION = "store/migrations/versions/0004_recipients.py"
 
 _KEYED = (
     *("leads", "sequence_versions", "instances", "drafts", "tasks", "suppressions", "sender_slots", "evidence"),
-    *("link_keys", "events", "stops", "ledger", "compatibility"),
+    *("link_keys", "events", "stops", "ledger", "compatibility", "lead_addresses"),
 )
 _CONSTRAINTS = {
     "uq_drafts_instance_id_step_channel": ("drafts", "test_i1_a_second_draft_of_a_step_is_refused"),
@@ -58,10 +58,8 @@ _STATEMENTS = {
 
 
 def _without(guard: str, statement: str, test: str) -> Break:
-    last = "    _compatibility()\n\n\ndef"
-    return Break(
-        guard, _LAST_MIGRATION, last, f'    _compatibility()\n    op.execute("{statement}")\n\n\ndef', _GUARDS + test
-    )
+    last = "\n\n\ndef _leads"
+    return Break(guard, _LAST_MIGRATION, last, f'\n    op.execute("{statement}"){last}', _GUARDS + test)
 
 
 BREAKS = [

@@ -88,9 +88,9 @@ BREAKS = [
     ),
     Break(
         "a stop that outran its enrolment is heeded",
-        "intake/storing.py",
-        "stop.occurred_at >= enrolling.at and enrolling.sequence.stops_on",
-        "stop.occurred_at < enrolling.at and enrolling.sequence.stops_on",
+        "intake/stopping.py",
+        "stop.occurred_at >= since and sequence.stops_on",
+        "stop.occurred_at < since and sequence.stops_on",
         "tests/intake/test_events.py",
     ),
     Break(

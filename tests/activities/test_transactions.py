@@ -73,9 +73,10 @@ async def test_a_plain_step_takes_two_transactions_of_four_statements_and_one_qu
     database_url: str, engine: AsyncEngine
 ) -> None:
     instances = await _enrolled(database_url, _STEPS)
+    activities = _activities(engine)
     with _counted(engine) as counted:
         for instance in instances:
-            done = await ActivityEnvironment().run(_activities(engine).deliver_step, _call(instance))
+            done = await ActivityEnvironment().run(activities.deliver_step, _call(instance))
             assert isinstance(done, StepDone)
             assert done.state is DraftState.SENT
     # the key that names messages is read once; between claim and record its gate asks whether the claim still holds

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.linking import NO_LINKS, DraftLinks, Links
+from activities.linking import DraftLinks, Links
 from activities.settling import settle
 from activities.steps import StepActivities
 from activities.terms import Terms
@@ -49,9 +49,9 @@ class _NoEnvelope(Links):
         raise ValueError(f"{message_hash}: {sender} can't be written down")
 
 
-def _activities(scene: Scene, provider: ScriptedProvider, links: Links = NO_LINKS) -> StepActivities:
+def _activities(scene: Scene, provider: ScriptedProvider, links: Links | None = None) -> StepActivities:
     sender = scene.settings().sender_address
-    return StepActivities(scene.engine, provider, Terms(sender, links=links), SEND_TIMEOUT, "worker-test")
+    return StepActivities(scene.engine, provider, Terms(sender, links=links or Links()), SEND_TIMEOUT, "worker-test")
 
 
 async def _deliver(scene: Scene, activities: StepActivities, environment: ActivityEnvironment) -> StepResult:

@@ -19,7 +19,10 @@ from tests.ingress.serving import Address, Client, connected, head, served, spea
 _KB = 1024
 _GOES_ON = {"Expect": "100-continue"}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_WHOLE = signed(b"{}", event_id="evt-1")
+
+
+def _whole() -> dict[str, str]:
+    return signed(b"{}", event_id="evt-1")  # a signature is good for minutes: it is made when it is needed
 
 
 @pytest.mark.parametrize("path", ["/events", "/inbound"])
@@ -39,7 +42,7 @@ _WHOLE = signed(b"{}", event_id="evt-1")
 async def test_a_body_that_no_signature_can_fit_is_refused_before_it_comes(
     address: Address, path: str, wrong: dict[str, str | None]
 ) -> None:
-    headers = {name: text for name, text in (_WHOLE | wrong).items() if text is not None}
+    headers = {name: text for name, text in (_whole() | wrong).items() if text is not None}
     heard = await speak(address, head(path=path, **headers, content_length="9000", **_GOES_ON))
     assert heard.startswith(b"HTTP/1.1 401 ")
     assert b"\r\nconnection: close\r\n" in heard.lower()
@@ -149,7 +152,7 @@ def _chunked(size: int, chunks: int) -> bytes:
 
 async def test_a_body_in_crumbs_is_not_read_to_its_end(address: Address) -> None:
     """A chunk takes as long to be read when it holds a byte."""
-    headers = {"path": "/inbound", **_WHOLE, "transfer_encoding": "chunked"}
+    headers = {"path": "/inbound", **_whole(), "transfer_encoding": "chunked"}
     assert (await speak(address, head(**headers) + _chunked(1, 100_000))).startswith(b"HTTP/1.1 400 ")
     for size, chunks in ((1, 4000), (200, 10_000)):
         heard = await speak(address, head(**headers, connection="close") + _chunked(size, chunks))
@@ -182,6 +185,6 @@ async def test_a_request_of_doubtful_length_is_refused_and_nothing_after_it_is_s
 
 
 async def test_requests_that_follow_each_other_on_one_connection_are_all_served(address: Address) -> None:
-    first = head(path="/events", **_WHOLE, transfer_encoding="chunked") + b"2\r\n{}\r\n0\r\n\r\n"
+    first = head(path="/events", **_whole(), transfer_encoding="chunked") + b"2\r\n{}\r\n0\r\n\r\n"
     heard = await speak(address, first + head("GET", "/healthz", content_length="0") + _SECOND)
     assert heard.count(b"HTTP/1.1 ") == 3

@@ -73,6 +73,7 @@ async def _put_a_row_everywhere(connection: AsyncConnection, instance: str) -> N
            VALUES ('w', 'e', 'lead-1', 'replied', now())""",
         "INSERT INTO events (workspace, id, type, answer) VALUES ('w', 'e', 'lead.replied', '{}')",
         "INSERT INTO suppressions (workspace, address, who, why) VALUES ('w', 'ada@x.test', 'psql', 'x')",
+        "INSERT INTO lead_addresses (workspace, lead_id, said_at, address) VALUES ('w', 'lead-1', now(), 'ada@x.test')",
     ):
         await connection.execute(text(sql), {"draft": draft, "instance": instance})
 

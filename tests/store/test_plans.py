@@ -102,6 +102,7 @@ CALLS: dict[str, Call] = {
     "facts.read_facts": lambda connection: facts.read_facts(connection, _locked(), 1),
     "durability.read_database_settings": durability.read_database_settings,
     "schema.check_schema": schema.check_schema,
+    "schema.check_connection": schema.check_connection,
     "drafts.insert_draft": _new_draft,
     "drafts.claim_draft": lambda connection: drafts.claim_draft(connection, DRAFT, CLAIM),
     "drafts.holds_claim": lambda connection: drafts.holds_claim(connection, DRAFT, CLAIM),
