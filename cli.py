@@ -48,11 +48,12 @@ from operating.page import print_story
 from operating.reach import Reach, Reached
 from operating.story import Story, read_story
 from settings import (
-    HOME,
     Settings,
+    SettingsError,
     login_name,
     read_public_url,
     read_sender,
+    read_sequences,
     read_settings,
     temporal_connection,
 )
@@ -77,7 +78,7 @@ def followup(context: typer.Context) -> None:
     * `followup resume no-reply:lead-4 --decision sent --note 'found it in the Sent folder'`
     * `followup pause --sequence no-reply` - all of a sequence at a time; `resume` and `stop` take this too
     """
-    context.obj = Reach(_reached, login_name, _program, _look, read_sender, HOME / "sequences", read_public_url)
+    context.obj = Reach(_reached, login_name, _program, _look, read_sender, _sequences, read_public_url)
 
 
 @app.command()
@@ -214,6 +215,14 @@ async def _within_reach(work: Callable[[Reached], Awaitable[Any]]) -> Any:
 
 def _run(work: Callable[[], Any]) -> Any:
     return run(work(), name="followup", also=(NotFoundError, FileError, ReplyError, EditError))
+
+
+def _sequences() -> Path:
+    try:
+        return read_sequences()
+    except SettingsError as error:
+        terminal.complain("followup", str(error))
+        raise SystemExit(1) from None
 
 
 def _print_json(values: object) -> None:

@@ -22,7 +22,7 @@ from intake.event_schema import DescribedApp
 from intake.events import EventDoor
 from intake.listening import listen
 from intake.signatures import Signatures
-from settings import HOME, Settings, SettingsError, read_settings
+from settings import Settings, SettingsError, read_settings
 from store.engine import is_down, open_engine
 from store.schema import UnfitDatabaseError, check_connection
 
@@ -44,8 +44,10 @@ def make_app(inside: Inside, ready: Ready, limits: DoorLimits | None = None) -> 
     return app
 
 
-async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> None:
-    """Serve the events of the settings' workspace until told to end. `sequences` is the folder an app may name.
+async def serve(host: str, port: int, sequences: Path | None = None) -> None:
+    """Serve the events of the settings' workspace until told to end.
+
+    `sequences` is the folder whose sequences an app may name; None: that of the settings.
 
     Starts while PostgreSQL or Temporal is down: `/readyz` says so, and events are answered 503. Raises SettingsError,
     UnfitDatabaseError, UnreachableError.
@@ -61,7 +63,7 @@ async def serve(host: str, port: int, sequences: Path = HOME / "sequences") -> N
         client,
         workspace=workspace,
         task_queue=settings.task_queue,
-        sequences=sequences,
+        sequences=sequences or settings.sequences,
         public_url=settings.public_url,
     )
     inside = Inside(

@@ -6,7 +6,7 @@ from datetime import timedelta
 from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
@@ -21,6 +21,7 @@ from intake.clients import Network, read_networks
 
 PREFIX = "FOLLOWUP_"
 HOME = Path(__file__).parent
+_S = TypeVar("_S", bound=BaseSettings)
 _DEFAULT_WORKSPACE = "default"
 # A header's line has at most 998 characters (RFC 5322, 2.1.1), and a URL in it is never folded.
 _LONGEST_PUBLIC_URL = 900
@@ -30,10 +31,25 @@ class SettingsError(Exception):
     """A setting is missing or bad. The message names the variable and the remedy, never a secret."""
 
 
-class Settings(BaseSettings):
-    """Settings of every process. Each field is the variable `FOLLOWUP_<NAME>`."""
-
+class _Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=HOME / ".env", extra="ignore", frozen=True)
+
+
+class _Sequences(_Environment):
+    # the folder whose sequences the app and people may name; of a relative one, below the working directory
+    sequences: Path = HOME / "sequences"
+
+    @field_validator("sequences", mode="before")
+    @classmethod
+    def _folder(cls, written: str | Path) -> Path:
+        folder = Path(written) if str(written).strip() else HOME / "sequences"
+        if not folder.is_dir():
+            raise ValueError(f"there is no folder {folder}: name the folder of the sequence files")
+        return folder
+
+
+class Settings(_Sequences):
+    """Settings of every process. Each field is the variable `FOLLOWUP_<NAME>`."""
 
     database_url: SecretStr
     workspace: str = Field(default=_DEFAULT_WORKSPACE, pattern=r"^[A-Za-z0-9_.-]{1,40}$")
@@ -153,8 +169,12 @@ def read_settings() -> Settings:
 
     Raises SettingsError.
     """
+    return _read(Settings)
+
+
+def _read(kind: type[_S]) -> _S:
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False)
         raise SettingsError("\n".join(_sentence(problem) for problem in problems)) from None
@@ -166,6 +186,11 @@ def read_sender() -> str | None:
         return Settings(database_url=SecretStr("postgresql+psycopg://")).sender
     except ValidationError:
         return None
+
+
+def read_sequences() -> Path:
+    """Read the folder of the sequences alone, whatever else is not set. Raises SettingsError."""
+    return _read(_Sequences).sequences
 
 
 def read_public_url() -> str | None:

@@ -28,9 +28,8 @@ from intake.tally import Tally
 from operating import terminal
 from operating.log import start_log
 from operating.terminal import complain
-from settings import HOME, login_name, read_settings
+from settings import login_name, read_settings
 
-_SEQUENCES = HOME / "sequences"
 # As over HTTP, and room for whoever wraps lines.
 _MOST_BYTES = 1024 * 1024
 app = typer.Typer(
@@ -61,7 +60,7 @@ def enroll(
         ),
     ],
     sequence: Annotated[
-        str, typer.Option(metavar="NAME_OR_FILE", help="The name of a sequence in sequences/, or a file.")
+        str, typer.Option(metavar="NAME_OR_FILE", help="The name of a sequence in FOLLOWUP_SEQUENCES, or a file.")
     ],
     enrolment_key: Annotated[
         str,
@@ -96,7 +95,7 @@ async def _enroll(tally: Tally, name_or_file: str, leads: Path, options: ColumnO
     """Read and reach everything before the first write, so that what is wrong changes nothing."""
     settings = read_settings()
     has_links = settings.public_url is not None
-    sequence = read_for_enrolment(find_sequence(name_or_file, _SEQUENCES), has_links=has_links)
+    sequence = read_for_enrolment(find_sequence(name_or_file, settings.sequences), has_links=has_links)
     rows = read_leads(leads, options)
     client = await open_temporal()
     async with open_database(settings) as engine:
@@ -175,7 +174,7 @@ async def _doors() -> AsyncIterator[tuple[EventDoor, InboundDoor]]:
             client,
             workspace=workspace,
             task_queue=settings.task_queue,
-            sequences=_SEQUENCES,
+            sequences=settings.sequences,
             public_url=settings.public_url,
         )
         yield events, InboundDoor(engine, events, workspace=workspace)
@@ -196,6 +195,15 @@ def _with_inbound_door(work: Callable[[InboundDoor], Awaitable[Any]]) -> Any:
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8000,
+    sequences: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="The folder whose sequences the app may name. Not given: FOLLOWUP_SEQUENCES, else sequences/ here.",
+        ),
+    ] = None,
 ) -> None:
     """Take app events over HTTP, signed with FOLLOWUP_EVENT_SECRET, until SIGTERM or Ctrl-C.
 
@@ -206,7 +214,7 @@ def serve(
 
     start_log()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    run(serve_events(host, port), name="starter")
+    run(serve_events(host, port, sequences), name="starter")
 
 
 def main() -> None:

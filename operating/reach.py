@@ -35,7 +35,7 @@ class Reach(NamedTuple):
     program: Callable[[], str]
     look: Callable[[Callable[[Reached], Awaitable[Any]]], Any]
     sender: Callable[[], str | None]
-    sequences: Path  # the folder whose sequences are known by name
+    sequences: Callable[[], Path]  # the folder whose sequences are known by name
     public_url: Callable[[], str | None]
 
 

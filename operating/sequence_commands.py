@@ -30,9 +30,10 @@ app = typer.Typer(help="Sequences: check, preview and compare them, and upgrade 
 app.add_typer(upgrade_command.app)
 _NOBODY = "Sender <sender@follow-up.test>"
 FileOrName = Annotated[
-    str, typer.Argument(metavar="FILE_OR_NAME", help="A file, or the name of a sequence in sequences/.")
+    str,
+    typer.Argument(metavar="FILE_OR_NAME", help="A file, or the name of a sequence in FOLLOWUP_SEQUENCES."),
 ]
-_VERSION = "FILE, NAME (in sequences/) or NAME@VERSION (stored; the beginning of a version is enough)"
+_VERSION = "FILE, NAME (in FOLLOWUP_SEQUENCES) or NAME@VERSION (stored; the beginning of a version is enough)"
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def check(context: typer.Context, sequence: FileOrName, as_json: AsJson = False)
     """
     reached = reach(context)
     with _told(as_json=as_json):
-        found, of_the_file = read_file_with_warnings(sequence, reached.sequences)
+        found, of_the_file = read_file_with_warnings(sequence, reached.sequences())
     has_links = reached.public_url() is not None
     concerns = [*of_the_file, *warnings(found, datetime.now(UTC).date(), has_links=has_links)]
     checked = page.Checked(found, variables(found), concerns, _stored(reached, found))
@@ -109,7 +110,7 @@ def preview(
     """
     reached, options = reach(context), read_column_options(map_, literal)
     with _told(as_json=as_json):
-        found, person = read_file(sequence, reached.sequences), lead_of(lead, options)
+        found, person = read_file(sequence, reached.sequences()), lead_of(lead, options)
         enrolled_at = instant_of(at, person)
         sender = reached.sender()
         planned = plan(found, person, enrolled_at, stand_in_url(reached.public_url()))
@@ -150,7 +151,7 @@ def diff(
 
 def _both(reached: Reach, before: str, after: str | None) -> tuple[Sequence, Sequence]:
     """Read both; the database is opened only where a stored version is meant. Raises FileError."""
-    files = {one: read_file(one, reached.sequences) for one in (before, after) if one and not is_stored(one)}
+    files = {one: read_file(one, reached.sequences()) for one in (before, after) if one and not is_stored(one)}
     if after is not None and len(files) == len({before, after}):
         return files[before], files[after]
 

@@ -78,7 +78,7 @@ def upgrade(
     who, link = by or reached.login_name(), stand_in_url(reached.public_url())
 
     async def look(at: Reached) -> _Looked:
-        target = read_file(to, reached.sequences) if is_file(to, reached.sequences) else None
+        target = read_file(to, reached.sequences()) if is_file(to, reached.sequences()) else None
         return await _look(at, name, target or to, from_, link)
 
     looked: _Looked = reached.run(look)

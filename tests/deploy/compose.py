@@ -8,7 +8,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
-_VARIABLE = re.compile(r"\$\{(\w+):\?[^}]*}")
+_VARIABLE = re.compile(r"\$\{(\w+):[?-][^}]*}")
 
 
 def services() -> dict[str, dict[str, Any]]:
@@ -23,9 +23,13 @@ def ours() -> dict[str, dict[str, Any]]:
 
 
 def environment(service: str, given: dict[str, str]) -> dict[str, str]:
-    """What a service's processes see when `.env` holds what is given. Raises KeyError for what is needed and isn't."""
+    """What a service's processes see when `.env` holds what is given, a mounted folder as it is named on the host.
+
+    Raises KeyError for what is needed and isn't given.
+    """
     entries: dict[str, str | None] = services()[service].get("environment", {})
     known = {name: given.get(name) if value is None else value for name, value in entries.items()}
-    return {
+    seen = {
         name: _VARIABLE.sub(lambda found: given[found[1]], value) for name, value in known.items() if value is not None
     }
+    return seen | {"FOLLOWUP_SEQUENCES": str(ROOT / "sequences")}

@@ -99,6 +99,14 @@ def test_the_settings_accept_what_our_processes_are_given(name: str, monkeypatch
     assert settings.sender_address.addr_spec == "ada@example.test"
 
 
+@pytest.mark.parametrize("name", ours())
+def test_the_hosts_folder_of_sequences_is_mounted_where_our_processes_look_for_it(name: str) -> None:
+    folder = services()[name]["environment"]["FOLLOWUP_SEQUENCES"]
+    [mounted] = services()[name]["volumes"]
+    assert mounted == f"${{FOLLOWUP_SEQUENCES:-./sequences}}:{folder}:ro"
+    assert (ROOT / "sequences").is_dir()
+
+
 @pytest.mark.parametrize("missing", GIVEN)
 def test_nothing_starts_without_what_has_no_default(missing: str) -> None:
     with pytest.raises(KeyError, match=missing):

@@ -110,6 +110,37 @@ async def test_a_database_url_that_makes_no_sense_ends_with_a_sentence(starter: 
     assert line.startswith("starter: FOLLOWUP_DATABASE_URL: can't be read")
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder of sequences that is not the checkout's."""
+    folder = tmp_path / "its own"
+    folder.mkdir()
+    (folder / "welcome.yaml").write_text("name: welcome\nsteps: [{wait: 1d, subject: Hello, body: one}]")
+    return folder
+
+
+async def test_an_app_enrols_from_the_folder_that_the_setting_names(
+    scene: Scene, starter: Command, tmp_path: Path, elsewhere: Path
+) -> None:
+    file = _file(tmp_path, enrolled(sequence="welcome"))
+    ran = await starter("event", file, FOLLOWUP_SEQUENCES=str(elsewhere))
+    assert (ran.code, ran.out) == (0, f"enrolled: {scene.instance(sequence='welcome')}\n")
+    assert (await starter("event", _file(tmp_path, enrolled("lead-2")), FOLLOWUP_SEQUENCES=str(elsewhere))).code == 1
+
+
+async def test_serve_takes_the_folder_of_sequences(scene: Scene, elsewhere: Path) -> None:
+    async with _serving(scene, "--sequences", str(elsewhere), FOLLOWUP_EVENT_SECRET=SECRET) as (poster, _):
+        assert (await poster.says(enrolled(sequence="welcome"))).status_code == 200
+        assert (await poster.says(enrolled("lead-2"))).status_code == 422
+
+
+@pytest.mark.parametrize("command", [("serve",), ("enroll", "--sequence", "welcome", "leads.csv")])
+async def test_a_folder_that_is_not_there_is_named_with_its_setting(starter: Command, command: tuple[str, ...]) -> None:
+    ran = await starter(*command, FOLLOWUP_EVENT_SECRET=SECRET, FOLLOWUP_SEQUENCES="/nowhere")
+    sentence = "there is no folder /nowhere: name the folder of the sequence files"
+    assert (ran.code, ran.lines) == (1, [f"starter: FOLLOWUP_SEQUENCES: {sentence}"])
+
+
 async def test_a_port_that_is_taken_is_said_in_a_sentence(starter: Command, address: tuple[str, int]) -> None:
     ran = await starter("serve", "--port", str(address[1]), FOLLOWUP_EVENT_SECRET=SECRET)
     assert (ran.code, len(ran.lines)) == (1, 1)
@@ -117,10 +148,12 @@ async def test_a_port_that_is_taken_is_said_in_a_sentence(starter: Command, addr
 
 
 @asynccontextmanager
-async def _serving(scene: Scene, **settings: str) -> AsyncIterator[tuple[Poster, list[str]]]:
+async def _serving(scene: Scene, *options: str, **settings: str) -> AsyncIterator[tuple[Poster, list[str]]]:
     """The process, and the lines it writes; told to end by SIGTERM, it does with 0."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, ROOT / "starter.py", "serve", "--port", "0"),
+        sys.executable,
+        str(ROOT / "starter.py"),
+        *("serve", "--port", "0", *options),
         stderr=asyncio.subprocess.PIPE,
         env=environment(scene, **settings),
     )
