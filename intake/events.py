@@ -82,7 +82,7 @@ class EventDoor:
         except SQLAlchemyError as error:
             if not is_down(error):
                 raise
-            raise NotTakenError("PostgreSQL can't be reached: deliver the event again") from error
+            raise NotTakenError("PostgreSQL can't be reached, or did not answer in time: deliver the event again") from error
         return answer
 
     @asynccontextmanager
