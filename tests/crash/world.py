@@ -104,6 +104,8 @@ class World:
     async def locked_lead(self) -> AsyncIterator[None]:
         """Hold the lead's row lock, for which every claim and record waits. A server that dies meanwhile frees it."""
         async with self.scene.engine.connect() as connection:
+            # it is held for as long as the test takes
+            await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             await connection.execute(text("SELECT 1 FROM leads FOR UPDATE"))
             yield
             try:
