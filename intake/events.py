@@ -82,7 +82,8 @@ class EventDoor:
         except SQLAlchemyError as error:
             if not is_down(error):
                 raise
-            raise NotTakenError("PostgreSQL can't be reached, or did not answer in time: deliver the event again") from error
+            problem = "PostgreSQL can't be reached, or did not answer in time: deliver the event again"
+            raise NotTakenError(problem) from error
         return answer
 
     @asynccontextmanager
