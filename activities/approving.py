@@ -4,9 +4,11 @@
 """
 
 from datetime import datetime
+from typing import Any
 
 from activities.drafting import parse_sequence
 from activities.recording import At, go_on, pause, standing, stop
+from domain.cause import Cause, cause_of
 from domain.command import Decision, Verdict
 from domain.draft import Channel, DraftState
 from domain.duration import write_duration
@@ -22,13 +24,13 @@ from store.tasks import close_tasks, open_task
 
 # What the reminder is called in the ledger.
 OVERDUE = "overdue"
-_DECIDED: dict[tuple[Channel, Verdict | Decision], tuple[DraftState, str]] = {
-    (Channel.EMAIL, Verdict.APPROVE): (DraftState.PENDING, "approved"),
-    (Channel.EMAIL, Verdict.REJECT): (DraftState.DISCARDED, "rejected"),
-    (Channel.EMAIL, Decision.SKIP): (DraftState.DISCARDED, "skipped"),
-    (Channel.TASK, Verdict.DONE): (DraftState.DONE, "done"),
-    (Channel.TASK, Verdict.REJECT): (DraftState.SKIPPED, "rejected"),
-    (Channel.TASK, Decision.SKIP): (DraftState.SKIPPED, "skipped"),
+_DECIDED: dict[tuple[Channel, Verdict | Decision], DraftState] = {
+    (Channel.EMAIL, Verdict.APPROVE): DraftState.PENDING,
+    (Channel.EMAIL, Verdict.REJECT): DraftState.DISCARDED,
+    (Channel.EMAIL, Decision.SKIP): DraftState.DISCARDED,
+    (Channel.TASK, Verdict.DONE): DraftState.DONE,
+    (Channel.TASK, Verdict.REJECT): DraftState.SKIPPED,
+    (Channel.TASK, Decision.SKIP): DraftState.SKIPPED,
 }
 _POSSIBLE = {Channel.EMAIL: "approve, reject and stop", Channel.TASK: "done, skip and stop"}
 
@@ -44,11 +46,12 @@ async def ask_a_person(at: At, draft: StoredDraft, since: datetime, now: datetim
     manual = draft.channel is Channel.TASK
     reason = Reason.MANUAL_STEP if manual else Reason.APPROVAL
     kind = TaskKind.MANUAL_STEP if manual else TaskKind.APPROVE_DRAFT
-    status, why = InstanceStatus.AWAITING_APPROVAL, f"step {at.step}: {reason}"
-    await set_status(at.connection, at.locked.instance_id, status, reason, by=at.by, why=why, until=since)
+    status, words = InstanceStatus.AWAITING_APPROVAL, f"step {at.step}: {reason}"
+    asked: dict[str, Any] = {"by": at.by, "cause": Cause.ASKED}
+    await set_status(at.connection, at.locked.instance_id, status, reason, why=words, until=since, **asked)
     instructions = draft.content.decode() if manual else ""
     await open_task(
-        at.connection, at.locked.instance_id, at.step, kind, by=at.by, why=str(reason), instructions=instructions
+        at.connection, at.locked.instance_id, at.step, kind, why=str(reason), instructions=instructions, **asked
     )
     return _awaiting(at, draft, since, now)
 
@@ -74,7 +77,7 @@ async def still_waits(at: At, facts: StepFacts, draft: StoredDraft) -> Recorded:
     if facts.status in (*FINAL, InstanceStatus.PAUSED):
         return standing(at, facts)
     if facts.suppressed and draft.channel is Channel.EMAIL:
-        return await stop(at, Reason.SUPPRESSED)
+        return await stop(at, Reason.SUPPRESSED, Cause.FORBIDDEN)
     since = facts.until or facts.now
     if facts.now >= since + _step(at).patience:
         return await _give_up(at, draft, facts)
@@ -95,8 +98,9 @@ async def _give_up(at: At, draft: StoredDraft, facts: StepFacts) -> Recorded:
     """Nobody has decided in time: a manual step may be left out then, anything else is for a person to look at."""
     patience = _step(at).times_out_after
     if draft.channel is Channel.EMAIL or patience is None:
-        return await pause(at, Paused(reason=Reason.EXPIRED))
-    return await _end(at, draft, DraftState.SKIPPED, f"time-out: not done within {write_duration(patience)}", facts.now)
+        return await pause(at, Paused(reason=Reason.EXPIRED), Cause.TIMED_OUT)
+    why = f"time-out: not done within {write_duration(patience)}"
+    return await _end(at, draft, DraftState.SKIPPED, Cause.TIMED_OUT, why, facts.now)
 
 
 async def decide(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep) -> Settled:
@@ -105,33 +109,39 @@ async def decide(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep)
         return await still_waits(at, facts, draft)
     if call.decision is Decision.RESUME and facts.status is InstanceStatus.PAUSED:
         if facts.reason is Reason.RECIPIENT_IN_USE:
-            kind, why = TaskKind.SHARED_RECIPIENT, said("resumed", at.by)
-            await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, kind=kind)
+            await close_shared(at, said("resumed", at.by))
         return await ask_a_person(at, draft, facts.now, facts.now)
     if objection := _objection(at, facts, draft, call):
         return DecisionRefused(sentence=objection)
-    state, word = _DECIDED[draft.channel, call.decision]
-    why = said(word, at.by)
+    state, cause = _DECIDED[draft.channel, call.decision], cause_of(call.decision)
+    why = said(cause, at.by)
     if state is not DraftState.PENDING:
-        return await _end(at, draft, state, why, facts.now)
-    await record_state(at.connection, draft, state, by=at.by, why=why)
-    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
+        return await _end(at, draft, state, cause, why, facts.now)
+    decided: dict[str, Any] = {"by": at.by, "why": why, "cause": cause}
+    await record_state(at.connection, draft, state, **decided)
+    await close_tasks(at.connection, at.locked.instance_id, at.step, **decided)
     active, none = InstanceStatus.ACTIVE, Reason.NONE
     # it expires anew from here, for a run that begins again as well
-    await set_status(at.connection, at.locked.instance_id, active, none, by=at.by, why=why, until=facts.now)
+    await set_status(at.connection, at.locked.instance_id, active, none, until=facts.now, **decided)
     return Ready()
 
 
+async def close_shared(at: At, why: str) -> None:
+    """Close the task of a step that may go beside the other follow-up of its address."""
+    kind, cause = TaskKind.SHARED_RECIPIENT, Cause.RESUMED
+    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause, kind=kind)
+
+
 def said(word: str, by: str) -> str:
-    """Write down who said what of a draft: a word that is heard again is known by it."""
+    """Write down who said what of a draft, for people."""
     return f"{word} by {by}"
 
 
-async def _end(at: At, draft: StoredDraft, state: DraftState, why: str, now: datetime) -> Recorded:
-    await record_state(at.connection, draft, state, by=at.by, why=why)
-    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
-    active, none = InstanceStatus.ACTIVE, Reason.NONE
-    await set_status(at.connection, at.locked.instance_id, active, none, by=at.by, why=why)
+async def _end(at: At, draft: StoredDraft, state: DraftState, cause: Cause, why: str, now: datetime) -> Recorded:
+    decided: dict[str, Any] = {"by": at.by, "why": why, "cause": cause}
+    await record_state(at.connection, draft, state, **decided)
+    await close_tasks(at.connection, at.locked.instance_id, at.step, **decided)
+    await set_status(at.connection, at.locked.instance_id, InstanceStatus.ACTIVE, Reason.NONE, **decided)
     return await go_on(at, state, now)
 
 
@@ -154,8 +164,8 @@ def _objection(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep) -
 async def come_too_late(at: At, facts: StepFacts, verdict: Verdict) -> Settled:
     """Answer a verdict on a step that waits for no person: the very word that was obeyed is told what came of it."""
     draft = facts.draft
-    of_channel = draft is not None and _DECIDED.get((draft.channel, verdict))
-    if draft is not None and of_channel and (draft.state, draft.why) == (of_channel[0], said(of_channel[1], at.by)):
+    state = _DECIDED.get((draft.channel, verdict)) if draft is not None else None
+    if draft is not None and (draft.state, draft.cause, draft.who) == (state, cause_of(verdict), at.by):
         pending = draft.state is DraftState.PENDING and facts.status is not InstanceStatus.PAUSED
         return Ready() if pending else standing(at, facts)
     is_so = f"it is {draft.state} ({draft.why})" if draft is not None else "it has not fallen due"

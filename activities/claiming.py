@@ -17,6 +17,7 @@ from activities.restored import is_behind, pause_behind
 from activities.settling import settle_sending
 from activities.sharing import open_shared_task, stands_against
 from activities.terms import Terms
+from domain.cause import Cause
 from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import FINAL, InstanceStatus, Reason
 from domain.permission import Circumstances, forbidden
@@ -116,7 +117,7 @@ async def _make(at: At, facts: StepFacts, terms: Terms) -> StoredDraft | Paused:
         else:
             new = make_draft(locked, step, sender, facts.references, facts.now, its_links, facts.own_subject)
     except (TemplateError, MessageError):  # its sentence may quote the lead's data, so nobody is told it
-        return await pause(at, Paused(reason=Reason.UNRENDERABLE))
+        return await pause(at, Paused(reason=Reason.UNRENDERABLE), Cause.FORBIDDEN)
     return await insert_draft(at.connection, locked, step, new, at.by)
 
 
@@ -126,11 +127,11 @@ async def _keep(at: At, facts: StepFacts, no: Held | Paused | Stopped) -> Record
         return no
     match no:
         case Held():
-            return await hold(at, no)
+            return await hold(at, no, Cause.FORBIDDEN)
         case Paused():
-            return await pause(at, no) if facts.status is not InstanceStatus.PAUSED else no
+            return await pause(at, no, Cause.FORBIDDEN) if facts.status is not InstanceStatus.PAUSED else no
         case Stopped():
-            return await stop(at, no.reason)
+            return await stop(at, no.reason, Cause.FORBIDDEN)
 
 
 def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts, *, in_use: bool) -> Circumstances:
@@ -171,4 +172,4 @@ async def hold_for_thread(connection: AsyncConnection, call: DeliverStep, by: st
     if locked is None:
         raise RuntimeError(f"{call.instance_id} vanished")
     held = Held(until=locked.now + _BUSY, reason=Reason.THREAD_BUSY)
-    return await hold(At(connection, locked, call.step, by), held)
+    return await hold(At(connection, locked, call.step, by), held, Cause.FORBIDDEN)

@@ -10,13 +10,14 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.recording import At, pause, settle_as_seen, why_seen
+from domain.cause import Cause
 from domain.draft import DraftState, draft_key
 from domain.evidence import EvidenceKind
 from domain.instance import FINAL, InstanceStatus, Reason
 from domain.step import Paused
 from domain.task import TaskKind
 from store.drafts import StoredDraft
-from store.evidence import Seen, add_evidence, find_evidence
+from store.evidence import Seen, add_evidence, find_evidence, has_settled
 from store.facts import StepFacts, lock_step, read_facts
 from store.ledger import add_note
 from store.tasks import open_task
@@ -81,10 +82,10 @@ async def _ask_a_person(at: At, concern: Concern, *, new: bool) -> bool:
     facts = await read_facts(at.connection, at.locked, at.step)  # evidence may have moved it on just now
     if not new:
         return (facts.reason, facts.status) == (concern.reason, InstanceStatus.PAUSED)
-    await _alarm(at, concern.why)
+    await _alarm(at, Cause.RETURNED, concern.why)
     if facts.status in (*FINAL, InstanceStatus.PAUSED):
         return False
-    await pause(at, Paused(reason=concern.reason))
+    await pause(at, Paused(reason=concern.reason), Cause.RETURNED)
     return True
 
 
@@ -96,13 +97,14 @@ async def _weigh(at: At, draft: StoredDraft, seen: Seen, facts: StepFacts, *, ne
             await settle_as_seen(at, draft, seen, facts)
             return Taken(Bearing.SETTLES)
         case DraftState.SENT:
-            return Taken(Bearing.SETTLES if draft.why == why_seen(seen) else Bearing.CONFIRMS)
+            settled = await has_settled(at.connection, draft.id, seen.source)
+            return Taken(Bearing.SETTLES if settled else Bearing.CONFIRMS)
     if not new:
         return Taken(Bearing.CONTRADICTS, paused=(facts.reason, facts.status) == _CONTRADICTED)
-    await _alarm(at, f"its draft is {draft.state} ({draft.why}), but {why_seen(seen)}")
+    await _alarm(at, Cause.CONTRADICTED, f"its draft is {draft.state} ({draft.why}), but {why_seen(seen)}")
     waits = facts.status in (InstanceStatus.ACTIVE, InstanceStatus.HELD)
     if draft.state is DraftState.PENDING and waits:
-        await pause(at, Paused(reason=Reason.EVIDENCE_CONTRADICTS))
+        await pause(at, Paused(reason=Reason.EVIDENCE_CONTRADICTS), Cause.CONTRADICTED)
         return Taken(Bearing.CONTRADICTS, paused=True)
     return Taken(Bearing.CONTRADICTS)
 
@@ -112,7 +114,7 @@ async def _count_copies(at: At, draft: StoredDraft, seen: Seen) -> None:
     if seen.kind is EvidenceKind.SENT_COPY:
         copies = [one.source for one in await find_evidence(at.connection, draft.id) if one.kind is seen.kind]
         if len(copies) > 1:
-            await _alarm(at, f"its message was sent {len(copies)} times: {', '.join(copies[:5])}")
+            await _alarm(at, Cause.CONTRADICTED, f"its message was sent {len(copies)} times: {', '.join(copies[:5])}")
 
 
 async def contradicted(at: At, draft: StoredDraft | None) -> Paused | None:
@@ -120,9 +122,9 @@ async def contradicted(at: At, draft: StoredDraft | None) -> Paused | None:
     seen = await find_evidence(at.connection, draft.id) if draft is not None else []
     if not seen:
         return None
-    await _alarm(at, f"it was to be sent, but {why_seen(seen[0])}")
+    await _alarm(at, Cause.CONTRADICTED, f"it was to be sent, but {why_seen(seen[0])}")
     return Paused(reason=Reason.EVIDENCE_CONTRADICTS)
 
 
-async def _alarm(at: At, why: str) -> None:
-    await open_task(at.connection, at.locked.instance_id, at.step, TaskKind.ALARM, by=at.by, why=why)
+async def _alarm(at: At, cause: Cause, why: str) -> None:
+    await open_task(at.connection, at.locked.instance_id, at.step, TaskKind.ALARM, by=at.by, why=why, cause=cause)

@@ -1,11 +1,12 @@
 """What follows from what a provider answered: one outcome, one transaction."""
 
 from datetime import datetime
-from typing import NamedTuple, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.drafting import parse_sequence
+from domain.cause import Cause
 from domain.draft import DraftKey, DraftState, draft_id, message_hash
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
@@ -14,7 +15,7 @@ from domain.schedule import after, back_off
 from domain.step import Held, Paused, Recorded, RecordOutcome, StepDone, Stopped
 from domain.task import TaskKind
 from store.drafts import StoredDraft, record_state, stop_pending
-from store.evidence import Seen, find_evidence
+from store.evidence import Seen, find_evidence, mark_settling
 from store.facts import StepFacts, lock_step
 from store.instances import advance, set_status
 from store.leads import LockedLead
@@ -64,7 +65,7 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
         return Answered(standing(at, facts))
     result = await _apply(at, draft, call.outcome, facts)
     if facts.status is InstanceStatus.STOPPED and not isinstance(call.outcome, Unknown):
-        result = await stop(at, facts.reason)  # a stop came meanwhile: what was released stays unsent
+        result = await stop(at, facts.reason, Cause.STOPPED)  # a stop came meanwhile: what was released stays unsent
     return Answered(result, late=draft.state is DraftState.UNKNOWN)
 
 
@@ -77,9 +78,8 @@ async def _apply(at: At, draft: StoredDraft, outcome: Outcome, facts: StepFacts)
             return await _apply_refusal(at, draft, outcome)
         case NotSent():
             await _move(at, draft, DraftState.PENDING, outcome, "not sent")
-            return await hold(
-                at, Held(until=facts.now + back_off(draft.generation), reason=Reason.NOT_SENT), outcome.code
-            )
+            held = Held(until=facts.now + back_off(draft.generation), reason=Reason.NOT_SENT)
+            return await hold(at, held, Cause.ANSWERED, outcome.code)
         case Unknown():
             return await mark_unknown(at, draft, outcome, facts)
         case _:
@@ -91,43 +91,46 @@ async def _apply_refusal(at: At, draft: StoredDraft, outcome: Refused) -> Record
         case Fault.RECIPIENT:
             await _move(at, draft, DraftState.REFUSED, outcome, "refused: the recipient")
             await suppress(at.connection, at.locked.workspace, [draft.recipient], at.by, outcome.code)
-            return await stop(at, Reason.REFUSED_RECIPIENT, outcome.code)
+            return await stop(at, Reason.REFUSED_RECIPIENT, Cause.ANSWERED, outcome.code)
         case Fault.MESSAGE:
             await _move(at, draft, DraftState.REFUSED, outcome, "refused: the message")
-            return await pause(at, Paused(reason=Reason.REFUSED_MESSAGE, code=outcome.code))
+            return await pause(at, Paused(reason=Reason.REFUSED_MESSAGE, code=outcome.code), Cause.ANSWERED)
         case Fault.CONFIGURATION:
             # The message is fine and was surely not sent: once the configuration is mended, it may be.
             await _move(at, draft, DraftState.PENDING, outcome, "refused: our configuration")
-            return await pause(at, Paused(reason=Reason.REFUSED_CONFIGURATION, code=outcome.code))
+            return await pause(at, Paused(reason=Reason.REFUSED_CONFIGURATION, code=outcome.code), Cause.ANSWERED)
 
 
 async def _move(at: At, draft: StoredDraft, to: DraftState, outcome: Outcome, why: str) -> None:
-    why = f"{why}: {outcome.code}"
-    await record_state(at.connection, draft, to, by=at.by, why=why, code=outcome.code, reply=outcome.reply)
+    why, cause = f"{why}: {outcome.code}", Cause.ANSWERED
+    await record_state(at.connection, draft, to, by=at.by, why=why, cause=cause, code=outcome.code, reply=outcome.reply)
     if draft.state is DraftState.UNKNOWN:
-        await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=f"the claim's own answer: {why}")
+        why = f"the claim's own answer: {why}"
+        await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
 
 
 async def mark_unknown(at: At, draft: StoredDraft, outcome: Unknown, facts: StepFacts) -> Paused | StepDone | Stopped:
     """I3: keep the draft as it is until somebody knows, and ask a person; unless its message was seen meanwhile."""
-    why = f"may have been sent: {outcome.code}"
-    if draft.state is not DraftState.UNKNOWN:
+    why, cause, unknown = f"may have been sent: {outcome.code}", Cause.UNANSWERED, DraftState.UNKNOWN
+    if draft.state is not unknown:
         code, reply = outcome.code, outcome.reply
-        await record_state(at.connection, draft, DraftState.UNKNOWN, by=at.by, why=why, code=code, reply=reply)
-        draft = draft._replace(state=DraftState.UNKNOWN, code=code, reply=reply)
+        await record_state(at.connection, draft, unknown, by=at.by, why=why, cause=cause, code=code, reply=reply)
+        draft = draft._replace(state=unknown, code=code, reply=reply)
     if seen := await find_evidence(at.connection, draft.id):
         return await settle_as_seen(at, draft, seen[0], facts)
-    await open_task(at.connection, at.locked.instance_id, at.step, TaskKind.SETTLE_OUTCOME, by=at.by, why=why)
-    return await pause(at, unknown_pause(draft, outcome.code))
+    kind = TaskKind.SETTLE_OUTCOME
+    await open_task(at.connection, at.locked.instance_id, at.step, kind, by=at.by, why=why, cause=cause)
+    return await pause(at, unknown_pause(draft, outcome.code), cause)
 
 
 async def settle_as_seen(at: At, draft: StoredDraft, seen: Seen, facts: StepFacts) -> StepDone | Stopped:
     """Its message was seen outside, so the draft that was unknown was sent. What has been stopped stays so."""
-    why = why_seen(seen)
-    await record_state(at.connection, draft, DraftState.SENT, by=at.by, why=why)
-    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
+    why, cause = why_seen(seen), Cause.SEEN
+    await mark_settling(at.connection, draft.id, seen.source)
+    await record_state(at.connection, draft, DraftState.SENT, by=at.by, why=why, cause=cause)
+    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
     if facts.status is InstanceStatus.STOPPED:
-        return await stop(at, facts.reason)
+        return await stop(at, facts.reason, Cause.STOPPED)
     return await go_on(at, DraftState.SENT, facts.now)
 
 
@@ -150,42 +153,43 @@ def unknown_pause(draft: StoredDraft, code: str) -> Paused:
 async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:
     """The step is behind us: make the next one current, or complete the instance."""
     if at.step == at.locked.steps:
-        why = f"step {at.step} of {at.step} {state}"
+        why, cause = f"step {at.step} of {at.step} {state}", Cause.COMPLETED
         completed = InstanceStatus.COMPLETED
-        await set_status(at.connection, at.locked.instance_id, completed, Reason.NONE, by=at.by, why=why)
+        await set_status(at.connection, at.locked.instance_id, completed, Reason.NONE, by=at.by, why=why, cause=cause)
         return StepDone(state=state, steps=at.step)
     due = after(since, parse_sequence(at.locked.definition).steps[at.step].wait, at.locked.lead.zone)
     await advance(at.connection, at.locked.instance_id, at.step + 1, due, at.by)
     return StepDone(state=state, next_due_at=due, steps=at.locked.steps)
 
 
-async def pause(at: At, paused: Paused) -> Paused:
+async def pause(at: At, paused: Paused, cause: Cause) -> Paused:
     """Let the instance wait for a person."""
     why = f"step {at.step}: {paused.reason} {paused.code}".rstrip()
     status = InstanceStatus.PAUSED
-    await set_status(at.connection, at.locked.instance_id, status, paused.reason, by=at.by, why=why)
+    await set_status(at.connection, at.locked.instance_id, status, paused.reason, by=at.by, why=why, cause=cause)
     return paused
 
 
 async def pause_behind_workflow(at: At, code: str = "") -> Paused:
     """Let the instance wait for a person who looks for a message that the store has forgotten."""
     named = message_hash(await read_link_key(at.connection), draft_id(DraftKey(at.locked.instance_id, at.step)))
-    return await pause(at, Paused(reason=Reason.STORE_IS_BEHIND, code=code, message_hash=named))
+    return await pause(at, Paused(reason=Reason.STORE_IS_BEHIND, code=code, message_hash=named), Cause.RESTORED)
 
 
-async def hold(at: At, held: Held, code: str = "") -> Held:
+async def hold(at: At, held: Held, cause: Cause, code: str = "") -> Held:
     """Let the instance wait until an instant."""
     why = f"step {at.step}: {held.reason} {code}".rstrip()
-    status, until = InstanceStatus.HELD, held.until
-    await set_status(at.connection, at.locked.instance_id, status, held.reason, by=at.by, why=why, until=until)
+    words: dict[str, Any] = {"by": at.by, "why": why, "cause": cause}
+    await set_status(at.connection, at.locked.instance_id, InstanceStatus.HELD, held.reason, **words, until=held.until)
     return held
 
 
-async def stop(at: At, reason: Reason, code: str = "") -> Stopped:
+async def stop(at: At, reason: Reason, cause: Cause, code: str = "") -> Stopped:
     """End the instance; what was not claimed yet never will be."""
     why = f"step {at.step}: {reason} {code}".rstrip()
-    await stop_pending(at.connection, at.locked.instance_id, at.by, why)
-    await set_status(at.connection, at.locked.instance_id, InstanceStatus.STOPPED, reason, by=at.by, why=why)
+    status, instance_id = InstanceStatus.STOPPED, at.locked.instance_id
+    await stop_pending(at.connection, instance_id, by=at.by, why=why, cause=cause)
+    await set_status(at.connection, instance_id, status, reason, by=at.by, why=why, cause=cause)
     return Stopped(reason=reason)
 
 

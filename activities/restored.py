@@ -6,6 +6,7 @@ never unknown to it. Where it is so all the same, the store has lost something, 
 
 from activities.approving import ask_a_person
 from activities.recording import At, go_on, pause_behind_workflow, stop
+from domain.cause import Cause
 from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import FINAL, InstanceStatus, Reason
@@ -58,20 +59,20 @@ async def settle_lost(at: At, facts: StepFacts, call: SettleStep) -> Settled:
         case None:
             return await pause_behind(at, facts)
         case Decision.STOP:
-            return await stop(at, call.reason)
+            return await stop(at, call.reason, Cause.STOPPED)
         case _ if at.step > at.locked.steps:
             return DecisionRefused(
                 sentence=f"the store was restored to a sequence that has no step {at.step}: upgrade it again, or stop"
             )
         case Decision.NOT_SENT:
             await pause_behind(at, facts)
-            await _resumed(at, f"{at.by} says not_sent")
+            await _resumed(at, f"{at.by} says not_sent", Cause.SAID_NOT_SENT)
             waits = draft is not None and draft.awaits_a_person
             return await ask_a_person(at, draft, facts.now, facts.now) if draft and waits else Ready()
         case Decision.SENT | Decision.SKIP:
             await pause_behind(at, facts)
             await _leave_behind(at, draft, why := f"skipped here: {at.by} says {call.decision}, the store had lost it")
-            await _resumed(at, why)
+            await _resumed(at, why, Cause.SKIPPED)
             return await go_on(at, DraftState.SKIPPED, facts.now)
     return DecisionRefused(
         sentence=f"the store was restored to an earlier point and does not know whether step {at.step} was sent: look "
@@ -86,16 +87,16 @@ async def _catch_up(at: At, facts: StepFacts) -> None:
         await pause_behind_workflow(before)  # a step that has no draft is told of in the ledger
         why = "skipped here: the workflow has it behind it, the store has lost what became of it"
         await _leave_behind(before, (await read_facts(at.connection, at.locked, step)).draft, why)
-        await _resumed(before, why)
+        await _resumed(before, why, Cause.SKIPPED)
         await advance(at.connection, at.locked.instance_id, step + 1, facts.now, at.by)
 
 
 async def _leave_behind(at: At, draft: StoredDraft | None, why: str) -> None:
     if draft is not None and draft.state in _BEHIND:
-        await record_state(at.connection, draft, _BEHIND[draft.state], by=at.by, why=why)
-    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
+        await record_state(at.connection, draft, _BEHIND[draft.state], by=at.by, why=why, cause=Cause.RESTORED)
+    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=Cause.RESTORED)
 
 
-async def _resumed(at: At, why: str) -> None:
+async def _resumed(at: At, why: str, cause: Cause) -> None:
     active, none = InstanceStatus.ACTIVE, Reason.NONE
-    await set_status(at.connection, at.locked.instance_id, active, none, by=at.by, why=why)
+    await set_status(at.connection, at.locked.instance_id, active, none, by=at.by, why=why, cause=cause)

@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.approving import come_too_late, decide, said
+from activities.approving import close_shared, come_too_late, decide, said
 from activities.recording import At, go_on, mark_unknown, pause, standing, stop
 from activities.restored import awaits_truth, settle_lost
+from domain.cause import Cause, cause_of
 from domain.command import Decision, Verdict, of_another_try, too_early
 from domain.draft import DraftState
 from domain.instance import FINAL, InstanceStatus, Reason
@@ -23,7 +24,6 @@ from domain.step import (
     StepDone,
     Stopped,
 )
-from domain.task import TaskKind
 from store.drafts import StoredDraft, record_state
 from store.facts import StepFacts, lock_step, read_facts
 from store.instances import set_status
@@ -74,7 +74,7 @@ async def _settle(at: At, facts: StepFacts, call: SettleStep) -> Settled:
     if over:
         return standing(at, facts)
     if call.decision is Decision.STOP:
-        return await stop(at, call.reason)
+        return await stop(at, call.reason, Cause.STOPPED)
     return await _settle_still(at, facts, call.decision)
 
 
@@ -101,10 +101,10 @@ async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> 
     if draft.state is DraftState.REFUSED and decision in (Decision.RESUME, Decision.SKIP):
         return await go_on(at, DraftState.REFUSED, facts.now)
     if decision is Decision.RESUME and facts.status is InstanceStatus.PAUSED:
-        await _set_active(at, "resumed")
+        await _set_active(at, Cause.RESUMED, "resumed")
     if decision in (None, Decision.RESUME) or (decision, draft.state) == (Decision.SENT, DraftState.SENT):
         return standing(at, facts)
-    if decision is Decision.SKIP and draft.why in (said("skipped", at.by), _why(at.by, decision)):  # it is heard again
+    if decision is Decision.SKIP and (draft.cause, draft.who) == (Cause.SKIPPED, at.by):  # it is heard again
         return standing(at, facts)
     return DecisionRefused(sentence=f"step {at.step} is {draft.state} ({draft.why}): resume, skip or stop are possible")
 
@@ -114,16 +114,16 @@ async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, d
         return standing(at, facts) if facts.status is InstanceStatus.PAUSED else Ready()
     if decision is Decision.RESUME:
         if facts.reason is Reason.RECIPIENT_IN_USE:  # this step may go beside the other follow-up
-            kind, why = TaskKind.SHARED_RECIPIENT, _why(at.by, decision)
-            await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, kind=kind)
-        await _set_active(at, "resumed")
+            await close_shared(at, _why(at.by, decision))
+        await _set_active(at, Cause.RESUMED, "resumed")
         return Ready()
     if decision is Decision.SKIP:
         if draft is not None:
-            await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=said("skipped", at.by))
+            why, cause = said("skipped", at.by), Cause.SKIPPED
+            await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=why, cause=cause)
             # what was seen of it outside has been looked into
-            await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=said("skipped", at.by))
-        return await _go_on_resumed(at, DraftState.SKIPPED, facts)
+            await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
+        return await _go_on_resumed(at, DraftState.SKIPPED, Cause.SKIPPED, facts)
     return DecisionRefused(
         sentence=f"step {at.step} was surely not sent yet, so {decision} says nothing about it: "
         "resume, skip or stop are possible"
@@ -134,7 +134,7 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
     """It may have been sent. An operator's word settles it; a stop for any other reason leaves it to be settled."""
     decision = call.decision
     if decision is Decision.STOP and call.reason is not Reason.OPERATOR:
-        await stop(at, call.reason)
+        await stop(at, call.reason, Cause.STOPPED)
         return standing(at, facts)
     if decision is None:
         return standing(at, facts)
@@ -144,15 +144,16 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
         return DecisionRefused(sentence=of_another_try(at.step))
     # a plain resume means sent: a duplicate is worse than a miss
     state = _SETTLED_AS.get(decision, DraftState.SENT)
-    why = _why(at.by, decision)
-    await record_state(at.connection, draft, state, by=at.by, why=why)
-    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why)
+    why, cause = _why(at.by, decision), cause_of(decision)
+    await record_state(at.connection, draft, state, by=at.by, why=why, cause=cause)
+    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
     if decision is Decision.STOP or facts.status is InstanceStatus.STOPPED:
-        return await stop(at, facts.reason if facts.status is InstanceStatus.STOPPED else call.reason)
+        reason = facts.reason if facts.status is InstanceStatus.STOPPED else call.reason
+        return await stop(at, reason, Cause.STOPPED)
     if state is DraftState.PENDING:
-        await _set_active(at, why)
+        await _set_active(at, cause, why)
         return Ready()
-    return await _go_on_resumed(at, state, facts)
+    return await _go_on_resumed(at, state, cause, facts)
 
 
 def _why(by: str, decision: Decision | Verdict) -> str:
@@ -173,14 +174,14 @@ async def pause_for(connection: AsyncConnection, call: PauseFollowUp) -> Settled
     at = At(connection, locked, call.step, call.by)
     if facts.status in (*FINAL, InstanceStatus.PAUSED):
         return standing(at, facts)
-    return await pause(at, Paused(reason=call.reason))
+    return await pause(at, Paused(reason=call.reason), Cause.PAUSED)
 
 
-async def _go_on_resumed(at: At, state: DraftState, facts: StepFacts) -> StepDone:
-    await _set_active(at, f"{state} by decision")
+async def _go_on_resumed(at: At, state: DraftState, cause: Cause, facts: StepFacts) -> StepDone:
+    await _set_active(at, cause, f"{state} by decision")
     return await go_on(at, state, facts.now)
 
 
-async def _set_active(at: At, why: str) -> None:
+async def _set_active(at: At, cause: Cause, why: str) -> None:
     status = InstanceStatus.ACTIVE
-    await set_status(at.connection, at.locked.instance_id, status, Reason.NONE, by=at.by, why=why)
+    await set_status(at.connection, at.locked.instance_id, status, Reason.NONE, by=at.by, why=why, cause=cause)

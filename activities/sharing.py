@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.drafting import parse_sequence
 from activities.recording import At
+from domain.cause import Cause
 from domain.enrolling import Known, may_run_beside
 from domain.instance import instance_key
 from domain.sequence import REPLY
@@ -58,4 +59,4 @@ async def open_shared_task(connection: AsyncConnection, instance_id: str, step: 
     """Ask a person what is to become of a follow-up whose address another one goes to."""
     lead_id = instance_key(instance_id).lead_id
     why = f"lead {lead_id} has the address of lead {first.lead_id}, who is followed up by {first.instance_id}"
-    await open_task(connection, instance_id, step, TaskKind.SHARED_RECIPIENT, by=by, why=why)
+    await open_task(connection, instance_id, step, TaskKind.SHARED_RECIPIENT, by=by, why=why, cause=Cause.SHARED)

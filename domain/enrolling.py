@@ -40,7 +40,7 @@ class Known:
 class Refused:
     """A refusal; `other` is the follow-up that stands against it, `sentence` says it for people, with the remedy."""
 
-    why: Refusal
+    refusal: Refusal
     sentence: str
     other: Known | None = None
 
@@ -50,7 +50,7 @@ def refusal(sequence: Sequence, lead_id: str, known: Iterable[Known]) -> Refused
     for one in known:
         why = _why(sequence, lead_id, one)
         if why is not None:
-            return Refused(why=why, sentence=_sentence(why, sequence.name, lead_id, one), other=one)
+            return Refused(refusal=why, sentence=_sentence(why, sequence.name, lead_id, one), other=one)
     return None
 
 

@@ -175,10 +175,10 @@ async def _enroll(facts: Facts, event: LeadEnrolled, sequence: Sequence) -> Answ
     )
     stored = await store_enrolments(facts.connection, enrolling, [Wanted(lead, identity, data.thread)])
     if refused := stored.refused.get(identity):
-        if refused.why is Refusal.UNRENDERABLE:
+        if refused.refusal is Refusal.UNRENDERABLE:
             raise EventError([f"data.variables: {refused.sentence}"])
         other = refused.other.instance_id if refused.other else None
-        return facts.answer(Done.NOT_ENROLLED, why=refused.why, other=other)
+        return facts.answer(Done.NOT_ENROLLED, why=refused.refusal, other=other)
     placed = stored.placed[identity]
     done = Done.ENROLLED if placed.enrolled.new else Done.ALREADY_ENROLLED
     if placed.enrolled.new and placed.enrolled.status is InstanceStatus.STOPPED:

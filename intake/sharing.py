@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.sharing import came_first, open_shared_task
+from domain.cause import Cause
 from domain.instance import InstanceStatus, Reason
 from domain.lead_facts import LeadFacts
 from domain.recipient import recipient_of
@@ -27,6 +28,6 @@ async def pause_those_that_came_later(
             continue
         await open_shared_task(connection, one.instance_id, one.step, first, by)
         status, reason, why = InstanceStatus.PAUSED, Reason.RECIPIENT_IN_USE, f"step {one.step}: recipient_in_use"
-        await set_status(connection, one.instance_id, status, reason, by=by, why=why)
+        await set_status(connection, one.instance_id, status, reason, by=by, why=why, cause=Cause.SHARED)
         paused.append(one.instance_id)
     return tuple(paused)

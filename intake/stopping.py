@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.drafting import parse_sequence
+from domain.cause import Cause
 from domain.instance import InstanceStatus, Reason
 from domain.lead_facts import LeadFacts, address_at
 from domain.recipient import recipient_of
@@ -50,8 +51,9 @@ async def end_reached(connection: AsyncConnection, workspace: str, stop: Recorde
 
 async def end(connection: AsyncConnection, instance_id: str, reason: Reason, by: str, why: str) -> None:
     """End a follow-up; what was not claimed yet never will be."""
-    await stop_pending(connection, instance_id, by, why)
-    await set_status(connection, instance_id, InstanceStatus.STOPPED, reason, by=by, why=why)
+    status, cause = InstanceStatus.STOPPED, Cause.STOPPED
+    await stop_pending(connection, instance_id, by=by, why=why, cause=cause)
+    await set_status(connection, instance_id, status, reason, by=by, why=why, cause=cause)
 
 
 def _why(stop: RecordedStop, running: Running) -> str:

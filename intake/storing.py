@@ -161,7 +161,7 @@ class _Batch:
             return why
         enrolling, lead = self._enrolling, facts.lead_with(self._own(one))
         problem = enrolment_problem(enrolling.sequence, lead, one.instance_id, enrolling.link)
-        return Refused(why=Refusal.UNRENDERABLE, sentence=problem) if problem else None
+        return Refused(refusal=Refusal.UNRENDERABLE, sentence=problem) if problem else None
 
     def _others_of(self, person: str) -> dict[str, Known]:
         return {one.instance_id: one for one in self._others.get(person, [])}

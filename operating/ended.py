@@ -11,6 +11,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from activities.recording import At, stop
 from activities.settling import settle
+from domain.cause import Cause
 from domain.command import Command, Decision, Resume, Stop
 from domain.draft import DraftState
 from domain.instance import Reason
@@ -83,4 +84,4 @@ async def stop_row(connection: AsyncConnection, instance_id: str, step: int, by:
     """Stop one in the tables, for no workflow will; one that begins now heeds it like any stop."""
     locked = await lock_lead(connection, instance_id)
     if locked is not None:
-        await stop(At(connection, locked, step, by), Reason.OPERATOR, how)
+        await stop(At(connection, locked, step, by), Reason.OPERATOR, Cause.STOPPED, how)

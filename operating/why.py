@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple, assert_never
 
+from domain.cause import Cause
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from operating.page import printable
@@ -89,7 +90,7 @@ def _never_claimed(asked: Asked) -> str:
 
 def _behind(asked: Asked) -> str:
     for entry in reversed(asked.ledger):
-        if entry.subject == "instance" and entry.step == asked.step and entry.why.startswith("skipped"):
+        if entry.subject == "instance" and entry.step == asked.step and entry.cause == Cause.SKIPPED:
             return f"Step {asked.step} was not sent and won't be: it was skipped{_by(entry)}."
     return (
         f"Step {asked.step} was not sent, it is behind its follow-up, and nothing says why: "

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Integer, Select, and_, case, column, func, literal, null, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.cause import Cause
 from domain.draft import DraftState
 from domain.instance import InstanceStatus
 from store.tables import Draft, Instance, LedgerEntry
@@ -52,7 +53,7 @@ _SKIPPED_BY_WORD = (
         LedgerEntry.instance_id == Instance.id,
         LedgerEntry.step == _STEP,
         LedgerEntry.subject == "instance",
-        LedgerEntry.why.startswith("skipped"),
+        LedgerEntry.cause == Cause.SKIPPED,
     )
     # a value and not `exists`, for which PostgreSQL may first read the whole ledger into a hash
     .limit(1)

@@ -8,6 +8,7 @@ from sqlalchemy import Interval, Update, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.cause import Cause
 from domain.draft import Channel, DraftKey, DraftState, draft_id, hash_of
 from store.leads import LockedLead
 from store.tables import Draft, SenderSlot
@@ -30,7 +31,9 @@ class StoredDraft(NamedTuple):
     sent_at: datetime | None = None
     code: str = ""
     reply: str = ""
+    who: str = ""
     why: str = ""
+    cause: Cause = Cause.RENDERED
     channel: Channel = Channel.EMAIL
     fingerprint: str = ""
     message_id: str = ""
@@ -71,6 +74,7 @@ async def insert_draft(
     recipient = locked.lead.email if draft.channel is Channel.EMAIL else ""
     identity = {"id": draft_id(key), "instance_id": locked.instance_id, "step": step}
     envelope = {"thread_id": locked.thread_id, "recipient": recipient, "who": by, "why": "rendered and frozen"}
+    envelope["cause"] = Cause.RENDERED
     await connection.execute(_INSERT, identity | envelope | draft._asdict())
     shared = {name: getattr(draft, name) for name in _SHARED}
     return StoredDraft(id=draft_id(key), recipient=recipient, **shared)
@@ -97,6 +101,7 @@ _CLAIM = (
         overdue_at=func.clock_timestamp() + bindparam("overdue", type_=Interval),
         who=bindparam("by"),
         why="claimed",
+        cause=Cause.CLAIMED,
     )
 )
 
@@ -130,7 +135,7 @@ _MOVE = (
         Draft.claim_token.is_not_distinct_from(bindparam("token", type_=Draft.claim_token.type)),
     )
     .values(state=bindparam("to_state"), code=bindparam("a_code"), reply=bindparam("a_reply"))
-    .values(who=bindparam("by"), why=bindparam("a_why"))
+    .values(who=bindparam("by"), why=bindparam("a_why"), cause=bindparam("a_cause"))
 )
 _MOVE_TO_SENT = _MOVE.values(sent_at=func.clock_timestamp())
 _RELEASE = _MOVE.values(
@@ -151,6 +156,7 @@ async def record_state(
     *,
     by: str,
     why: str,
+    cause: Cause,
     code: str = "",
     reply: str = "",
 ) -> None:
@@ -167,6 +173,7 @@ async def record_state(
         "a_reply": reply or draft.reply,
         "by": by,
         "a_why": why,
+        "a_cause": cause,
     }
     if (await connection.execute(_move(draft.state, to), values)).rowcount != 1:
         raise RuntimeError(f"draft {draft.id} changed under the lead's lock")
@@ -176,16 +183,16 @@ _WAITING = (DraftState.PENDING, DraftState.AWAITING_APPROVAL)
 _STOP_PENDING = (
     update(Draft)
     .where(Draft.instance_id == bindparam("of_instance"), Draft.state.in_(_WAITING))
-    .values(state=DraftState.STOPPED, who=bindparam("by"), why=bindparam("a_why"))
+    .values(state=DraftState.STOPPED, who=bindparam("by"), why=bindparam("a_why"), cause=bindparam("a_cause"))
 )
 _LEAVE_SLOTS = delete(SenderSlot).where(SenderSlot.instance_id == bindparam("of_instance"), ~SenderSlot.taken)
 
 
-async def stop_pending(connection: AsyncConnection, instance_id: str, by: str, why: str) -> None:
+async def stop_pending(connection: AsyncConnection, instance_id: str, *, by: str, why: str, cause: Cause) -> None:
     """Take every draft that was not claimed yet out of reach of a claim, and leave its sender's slots to others.
 
     Nobody has to approve or do anything of it any more; what is unknown has still to be settled.
     """
-    await connection.execute(_STOP_PENDING, {"of_instance": instance_id, "by": by, "a_why": why})
+    await connection.execute(_STOP_PENDING, {"of_instance": instance_id, "by": by, "a_why": why, "a_cause": cause})
     await connection.execute(_LEAVE_SLOTS, {"of_instance": instance_id})
-    await close_waiting(connection, instance_id, by=by, why=why)
+    await close_waiting(connection, instance_id, by=by, why=why, cause=cause)

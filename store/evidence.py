@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, collate, func, literal_column, select
+from sqlalchemy import bindparam, collate, func, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -57,6 +57,18 @@ async def add_evidence(connection: AsyncConnection, workspace: str, draft_id: st
     statement = insert(Evidence).values(workspace=workspace, draft_id=draft_id, who=by, **seen._asdict())
     added = await connection.execute(statement.on_conflict_do_nothing().returning(Evidence.draft_id))
     return added.one_or_none() is not None
+
+
+async def mark_settling(connection: AsyncConnection, draft_id: str, source: str) -> None:
+    """Keep that a piece of evidence settled its draft."""
+    of_source = (Evidence.draft_id == draft_id, Evidence.source == source)
+    await connection.execute(update(Evidence).where(*of_source).values(settled=True))
+
+
+async def has_settled(connection: AsyncConnection, draft_id: str, source: str) -> bool:
+    """Say whether a piece of evidence settled its draft."""
+    statement = select(Evidence.settled).where(Evidence.draft_id == draft_id, Evidence.source == source)
+    return bool((await connection.execute(statement)).scalar())
 
 
 async def find_evidence(connection: AsyncConnection, draft_id: str) -> list[Seen]:

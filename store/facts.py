@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.cause import Cause
 from domain.draft import Channel, DraftState
 from domain.instance import FINAL, InstanceStatus, Reason
 from domain.sequence import REPLY, StopKind
@@ -182,7 +183,9 @@ async def read_facts(connection: AsyncConnection, locked: LockedLead, step: int)
 
 
 def _stored(row: dict[str, Any]) -> StoredDraft:
-    return StoredDraft(**row)._replace(state=DraftState(row["state"]), channel=Channel(row["channel"]))
+    return StoredDraft(**row)._replace(
+        state=DraftState(row["state"]), channel=Channel(row["channel"]), cause=Cause(row["cause"])
+    )
 
 
 async def lock_step(connection: AsyncConnection, instance_id: str, step: int) -> tuple[LockedLead, StepFacts] | None:

@@ -51,23 +51,26 @@ BEGIN
   ELSIF NEW.state NOT IN ('pending', 'awaiting_approval') THEN
     RAISE EXCEPTION 'draft %: begins as %', NEW.id, NEW.state USING ERRCODE = 'check_violation';
   END IF;
-  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why)
-  VALUES (NEW.instance_id, NEW.step, 'draft', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.who, NEW.why);
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why, cause)
+  VALUES (NEW.instance_id, NEW.step, 'draft', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.who, NEW.why,
+          NEW.cause);
   RETURN NEW;
 END $$""",
     "guard_instance": f"""
 CREATE FUNCTION guard_instance() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
-    IF (NEW.status, NEW.reason) IS NOT DISTINCT FROM (OLD.status, OLD.reason) THEN
+    IF (NEW.status, NEW.reason) IS NOT DISTINCT FROM (OLD.status, OLD.reason) AND
+       (NEW.cause <> 'skipped' OR OLD.cause = 'skipped') THEN
       RETURN NEW;
     END IF;
     IF OLD.status IN ({_FINAL}) THEN
       RAISE EXCEPTION 'instance %: % is final', OLD.id, OLD.status USING ERRCODE = 'check_violation';
     END IF;
   END IF;
-  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why)
-  VALUES (NEW.id, NEW.step, 'instance', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.who, NEW.why);
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why, cause)
+  VALUES (NEW.id, NEW.step, 'instance', CASE WHEN TG_OP = 'UPDATE' THEN OLD.status END, NEW.status, NEW.who, NEW.why,
+          NEW.cause);
   RETURN NEW;
 END $$""",
     "guard_task": """
@@ -76,8 +79,9 @@ BEGIN
   IF TG_OP = 'UPDATE' AND NEW.state = OLD.state THEN
     RETURN NEW;
   END IF;
-  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why)
-  VALUES (NEW.instance_id, NEW.step, 'task', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.who, NEW.why);
+  INSERT INTO ledger (instance_id, step, subject, from_state, to_state, who, why, cause)
+  VALUES (NEW.instance_id, NEW.step, 'task', CASE WHEN TG_OP = 'UPDATE' THEN OLD.state END, NEW.state, NEW.who, NEW.why,
+          NEW.cause);
   RETURN NEW;
 END $$""",
     "guard_ledger": """

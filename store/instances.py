@@ -9,6 +9,7 @@ from sqlalchemy import Float, Text, bindparam, case, exists, func, or_, select, 
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.cause import Cause
 from domain.instance import FINAL, InstanceStatus, Reason
 from domain.lead_facts import Variables
 from domain.sequence import Sequence as FollowUpSequence
@@ -25,7 +26,7 @@ _SET_STATUS = (
             bindparam("an_until"), case((bindparam("a_status", type_=Text).not_in(FINAL), Instance.until))
         )
     )
-    .values(who=bindparam("by"), why=bindparam("a_why"))
+    .values(who=bindparam("by"), why=bindparam("a_why"), cause=bindparam("a_cause"))
 )
 
 
@@ -37,11 +38,12 @@ async def set_status(
     *,
     by: str,
     why: str,
+    cause: Cause,
     until: datetime | None = None,
 ) -> None:
     """Say what an instance does now and why. A final status stays as it is."""
     values = {"instance_id": instance_id, "a_status": status, "a_reason": reason, "an_until": until}
-    await connection.execute(_SET_STATUS, values | {"by": by, "a_why": why})
+    await connection.execute(_SET_STATUS, values | {"by": by, "a_why": why, "a_cause": cause})
 
 
 _ADVANCE = _SET_STATUS.where(Instance.step < bindparam("a_step")).values(step=bindparam("a_step"))
@@ -51,7 +53,7 @@ async def advance(connection: AsyncConnection, instance_id: str, step: int, due_
     """Make `step` the current one, due at an instant; never backwards."""
     values = {"instance_id": instance_id, "a_step": step, "an_until": due_at, "by": by}
     state = {"a_status": InstanceStatus.ACTIVE, "a_reason": Reason.NONE, "a_why": f"step {step} is next"}
-    await connection.execute(_ADVANCE, values | state)
+    await connection.execute(_ADVANCE, values | state | {"a_cause": Cause.ADVANCED})
 
 
 class Enrolment(NamedTuple):
@@ -185,6 +187,7 @@ async def enroll(
             "wait_seconds": one.wait_seconds,
             "who": by,
             "why": "enrolled",
+            "cause": Cause.ENROLLED,
         }
         for one in sorted(wanted, key=lambda one: one.instance_id)
     ]

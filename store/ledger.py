@@ -22,6 +22,7 @@ class Entry(NamedTuple):
     to_state: str
     who: str
     why: str
+    cause: str | None
 
 
 async def read_ledger(connection: AsyncConnection, instance_id: str) -> list[Entry]:

@@ -1,7 +1,7 @@
 """The tables, typed. What a value means is said in `domain`; here stands what may never be otherwise.
 
-Who (`who`) and why (`why`) are columns of every row that has a state: the triggers of `store.guards` copy them into
-the ledger, so a change that does not say them can't be made, not even by hand.
+Who (`who`), by what (`cause`) and why (`why`, text for people alone) are columns of every row that has a state: the
+triggers of `store.guards` copy them into the ledger, so a change that does not say them can't be made by the code.
 """
 
 import uuid
@@ -20,12 +20,14 @@ from sqlalchemy import (
     MetaData,
     Text,
     UniqueConstraint,
+    false,
     func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from domain.cause import Cause
 from domain.draft import Channel, DraftState
 from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus
@@ -141,6 +143,7 @@ class Instance(Base):
     until: Mapped[datetime | None]  # what it waits for: the step's due instant, or the end of a hold
     who: Mapped[str]
     why: Mapped[str]
+    cause: Mapped[str] = mapped_column(server_default=Cause.BY_HAND)
     enrolled_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]  # when Temporal confirmed the workflow; until then enrolling again starts it
     said_at: Mapped[datetime] = mapped_column(server_default=func.now())  # the instant of the word that enrolled it
@@ -189,6 +192,7 @@ class Draft(Base):
     reply: Mapped[str] = mapped_column(server_default="")  # the provider's words to it
     who: Mapped[str]
     why: Mapped[str]
+    cause: Mapped[str] = mapped_column(server_default=Cause.BY_HAND)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
@@ -228,6 +232,7 @@ class Task(Base):
     state: Mapped[str] = mapped_column(server_default=TaskState.OPEN)
     who: Mapped[str]
     why: Mapped[str]
+    cause: Mapped[str] = mapped_column(server_default=Cause.BY_HAND)
     instructions: Mapped[str] = mapped_column(server_default="")  # of a manual step, rendered for its lead
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -289,6 +294,7 @@ class Evidence(Base):
     kind: Mapped[str]
     who: Mapped[str]
     seen_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    settled: Mapped[bool] = mapped_column(server_default=false())  # its draft was unknown until this was seen
 
     __table_args__ = (ForeignKeyConstraint(["draft_id"], ["drafts.id"]), _one_of("kind", EvidenceKind))
 
@@ -357,6 +363,7 @@ class LedgerEntry(Base):
     to_state: Mapped[str]
     who: Mapped[str]
     why: Mapped[str]
+    cause: Mapped[str | None]  # None of words alone
 
     __table_args__ = (Index("ix_ledger_instance", "instance_id", "id"),)
 

@@ -7,6 +7,7 @@ from sqlalchemy import Select, bindparam, func, literal_column, select, tuple_, 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domain.cause import Cause
 from domain.draft import DraftState
 from domain.task import TaskKind, TaskState
 from store.tables import Draft, Instance, Task
@@ -28,10 +29,11 @@ async def open_task(
     *,
     by: str,
     why: str,
+    cause: Cause,
     instructions: str = "",
 ) -> None:
     """Open the one task of this kind for a step; where it is open already, nothing happens."""
-    said = {"who": by, "why": why, "instructions": instructions}
+    said = {"who": by, "why": why, "cause": cause, "instructions": instructions}
     statement = insert(Task).values(instance_id=instance_id, step=step, kind=kind, **said)
     reopened = said | {"state": TaskState.OPEN, "opened_at": func.now()}
     closed = Task.state == TaskState.CLOSED
@@ -41,13 +43,20 @@ async def open_task(
 
 
 async def close_tasks(
-    connection: AsyncConnection, instance_id: str, step: int, *, by: str, why: str, kind: TaskKind | None = None
+    connection: AsyncConnection,
+    instance_id: str,
+    step: int,
+    *,
+    by: str,
+    why: str,
+    cause: Cause,
+    kind: TaskKind | None = None,
 ) -> None:
     """Close what was open for a step, or what of one kind was: its cause is gone."""
     statement = update(Task).where(Task.instance_id == instance_id, Task.step == step, Task.state == TaskState.OPEN)
     if kind is not None:
         statement = statement.where(Task.kind == kind)
-    await connection.execute(statement.values(state=TaskState.CLOSED, who=by, why=why))
+    await connection.execute(statement.values(state=TaskState.CLOSED, who=by, why=why, cause=cause))
 
 
 _DECIDED = select(Task.state).where(
@@ -64,13 +73,13 @@ async def was_decided(connection: AsyncConnection, instance_id: str, step: int, 
 _CLOSE_WAITING = (
     update(Task)
     .where(Task.instance_id == bindparam("of_instance"), Task.kind.in_(_WAITING), Task.state == TaskState.OPEN)
-    .values(state=TaskState.CLOSED, who=bindparam("by"), why=bindparam("a_why"))
+    .values(state=TaskState.CLOSED, who=bindparam("by"), why=bindparam("a_why"), cause=bindparam("a_cause"))
 )
 
 
-async def close_waiting(connection: AsyncConnection, instance_id: str, *, by: str, why: str) -> None:
+async def close_waiting(connection: AsyncConnection, instance_id: str, *, by: str, why: str, cause: Cause) -> None:
     """Close what an instance that ends asked a person to approve or to do."""
-    await connection.execute(_CLOSE_WAITING, {"of_instance": instance_id, "by": by, "a_why": why})
+    await connection.execute(_CLOSE_WAITING, {"of_instance": instance_id, "by": by, "a_why": why, "a_cause": cause})
 
 
 async def close_alarms(connection: AsyncConnection, instance_id: str, *, by: str, why: str) -> list[int]:
@@ -83,7 +92,7 @@ async def close_alarms(connection: AsyncConnection, instance_id: str, *, by: str
         Task.state == TaskState.OPEN,
         ~draft.where(Draft.state.in_(waits)).exists(),
     )
-    closed = statement.values(state=TaskState.CLOSED, who=by, why=why).returning(Task.step)
+    closed = statement.values(state=TaskState.CLOSED, who=by, why=why, cause=Cause.LOOKED_INTO).returning(Task.step)
     return list((await connection.execute(closed)).scalars())
 
 

@@ -32,7 +32,7 @@ BREAKS = [
     Break(
         "a step that the store lost is told of in the ledger",
         "activities/restored.py",
-        "        await _resumed(before, why)\n",
+        "        await _resumed(before, why, Cause.SKIPPED)\n",
         "",
         _COUNTED,
     ),

@@ -3,7 +3,7 @@
 from bench.breaks.broken import Break
 
 _GUARDS = "tests/store/test_guards.py::"
-_LAST_MIGRATION = "store/migrations/versions/0004_recipients.py"
+_LAST_MIGRATION = "store/migrations/versions/0005_causes.py"
 
 _KEYED = (
     *("leads", "sequence_versions", "instances", "drafts", "tasks", "suppressions", "sender_slots", "evidence"),
@@ -58,7 +58,7 @@ _STATEMENTS = {
 
 
 def _without(guard: str, statement: str, test: str) -> Break:
-    last = "\n\n\ndef _leads"
+    last = "\n\n\ndef _read_words"
     return Break(guard, _LAST_MIGRATION, last, f'\n    op.execute("{statement}"){last}', _GUARDS + test)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.limiting import Turn, await_turn, count_turn
 from activities.recording import At
+from domain.cause import Cause
 from domain.instance import Reason
 from domain.limits import Limits
 from domain.schedule import next_permitted
@@ -153,7 +154,7 @@ async def test_a_stopped_follow_up_leaves_its_turn_to_others(engine: AsyncEngine
     assert await _look(engine, first, _START, limits) is None
     held = await _look(engine, second, _START, limits)
     async with engine.begin() as connection:
-        await stop_pending(connection, second, "test", "stopped")
+        await stop_pending(connection, second, by="test", why="stopped", cause=Cause.STOPPED)
     other = await _look(engine, third, _START, limits)
     assert held is not None
     assert other is not None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.cause import Cause
 from domain.command import Done
 from domain.instance import workflow_id
 from domain.outcome import Unknown
@@ -110,7 +111,9 @@ async def test_an_alarm_of_what_is_over_is_closed_by_a_word_and_one_that_waits_i
     async with scene.engine.begin() as connection:
         await put_draft(connection, waits)
         for instance in (over, waits):
-            await open_task(connection, instance, 1, TaskKind.ALARM, by="test", why="seen twice")
+            await open_task(
+                connection, instance, 1, TaskKind.ALARM, by="test", why="seen twice", cause=Cause.CONTRADICTED
+            )
     assert f"task close {over} --note" in (await followup("tasks")).out
     closed = await followup("task", "close", over, "--note", "she knows")
     assert (closed.code, closed.out) == (0, f"{over}: closed\n")

@@ -31,7 +31,7 @@ def asked(state: DraftState | None, status: InstanceStatus, reason: Reason, step
     """A step as it was asked about, told by whole sentences in the ledger."""
     at = Listed("w:s:lead-1", "lead-1", "s", status, reason, at_step, 3, LATER, BEFORE, BEFORE)
     draft = None
-    ledger = [Entry(BEFORE, at_step, "instance", None, status, "worker-1", "told of it")]
+    ledger = [Entry(BEFORE, at_step, "instance", None, status, "worker-1", "told of it", "advanced")]
     if state is not None:
         draft = ShownDraft(
             step,
@@ -48,7 +48,7 @@ def asked(state: DraftState | None, status: InstanceStatus, reason: Reason, step
             "worker-2",
             "it took it",
         )
-        ledger.append(Entry(BEFORE, step, "draft", "pending", state, "ada", "she said so"))
+        ledger.append(Entry(BEFORE, step, "draft", "pending", state, "ada", "she said so", "said_sent"))
     return Asked(at, step, draft, ledger, NOW)
 
 
@@ -98,15 +98,15 @@ def test_a_step_to_come_says_what_it_comes_after_and_why_that_waits() -> None:
 def test_a_step_that_was_skipped_without_a_draft_says_by_whom_and_one_nobody_knows_of_says_that() -> None:
     behind = asked(None, InstanceStatus.COMPLETED, Reason.NONE, step=1, at_step=3)
     assert "counts it as unaccounted" in why(behind)
-    skipped = Entry(BEFORE, 1, "instance", "paused", "active", "ada", "skipped by decision")
+    skipped = Entry(BEFORE, 1, "instance", "paused", "active", "ada", "she left it out", "skipped")
     assert "was skipped at 2026-01-01 11:00:00 UTC by ada" in why(behind._replace(ledger=[skipped]))
 
 
 def test_a_settled_outcome_and_an_operators_words_are_told() -> None:
     one = asked(DraftState.SENT, InstanceStatus.ACTIVE, Reason.NONE)
     ledger = [
-        Entry(BEFORE, 2, "note", None, "resume sent", "ada", "found it\x1b[2J"),
-        Entry(BEFORE, 2, "draft", "unknown", "sent", "ada", "ada says sent"),
+        Entry(BEFORE, 2, "note", None, "resume sent", "ada", "found it\x1b[2J", None),
+        Entry(BEFORE, 2, "draft", "unknown", "sent", "ada", "ada says sent", "said_sent"),
     ]
     answer = why(one._replace(ledger=ledger))
     assert "counts as sent: its outcome was unknown, and was settled at" in answer

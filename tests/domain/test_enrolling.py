@@ -24,7 +24,7 @@ def _known(
 
 def _why(sequence: Sequence, *known: Known) -> Refusal | None:
     refused = refusal(sequence, "lead-1", known)
-    return refused.why if refused else None
+    return refused.refusal if refused else None
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from activities.evidence import Bearing, Taken, take_evidence
 from activities.recording import record
 from activities.settling import settle
 from activities.terms import Terms
+from domain.cause import Cause
 from domain.command import Decision
 from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus, Reason
@@ -71,7 +72,7 @@ async def _put(engine: AsyncEngine, state: str, **more: Any) -> str:
     async with engine.begin() as connection:
         if state == "unknown":
             status, reason = InstanceStatus.PAUSED, Reason.SEND_OUTCOME_UNKNOWN
-            await set_status(connection, instance, status, reason, by="test", why="test")
+            await set_status(connection, instance, status, reason, by="test", why="test", cause=Cause.UNANSWERED)
         return await put_draft(connection, instance, state=state, **more)
 
 
@@ -146,7 +147,9 @@ async def test_i4_what_was_stopped_stays_stopped_when_evidence_settles_its_send(
     draft = await _put(engine, "unknown")
     async with engine.begin() as connection:
         instance = draft.split("/")[0]
-        await set_status(connection, instance, InstanceStatus.STOPPED, Reason.REPLIED, by="app", why="replied")
+        await set_status(
+            connection, instance, InstanceStatus.STOPPED, Reason.REPLIED, by="app", why="replied", cause=Cause.STOPPED
+        )
     assert await _take(engine, draft) == Taken(Bearing.SETTLES)
     assert await _instance(engine) == ("stopped", "replied", 1)
     async with engine.begin() as connection:
@@ -177,7 +180,9 @@ async def test_i4_of_a_send_that_was_seen_and_stopped_meanwhile_the_workflow_hea
     assert isinstance(claimed, StoredDraft)
     await _take(engine, claimed.id)
     async with engine.begin() as connection:
-        await set_status(connection, instance, InstanceStatus.STOPPED, Reason.REPLIED, by="app", why="replied")
+        await set_status(
+            connection, instance, InstanceStatus.STOPPED, Reason.REPLIED, by="app", why="replied", cause=Cause.STOPPED
+        )
     assert await _record(engine, instance, claim, Unknown(code="cut")) == Stopped(reason=Reason.REPLIED)
     assert [row.state for row in await _rows(engine, "SELECT state FROM drafts")] == ["sent"]
 
@@ -233,7 +238,9 @@ async def test_a_pause_that_somebody_asked_for_keeps_its_reason_and_still_nothin
     draft = await _put(engine, "pending")
     instance = draft.split("/")[0]
     async with engine.begin() as connection:
-        await set_status(connection, instance, InstanceStatus.PAUSED, Reason.OPERATOR, by="ops", why="asked")
+        await set_status(
+            connection, instance, InstanceStatus.PAUSED, Reason.OPERATOR, by="ops", why="asked", cause=Cause.PAUSED
+        )
     assert await _take(engine, draft) == Taken(Bearing.CONTRADICTS)
     assert await _instance(engine) == ("paused", "operator", 1)
     async with engine.begin() as connection:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -72,7 +73,8 @@ async def _killed(reader: Reader, child: psutil.Process, raw: bytes) -> Inbound:
     reading = asyncio.ensure_future(reader.read(raw))
     await asyncio.to_thread(_until_it_has_something_to_read, child)
     child.send_signal(signal.SIGPROF)
-    child.resume()
+    with suppress(psutil.NoSuchProcess):  # it may be gone before it was stopped at all
+        child.resume()
     return await reading
 
 

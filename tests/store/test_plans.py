@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import store
+from domain.cause import Cause
 from domain.draft import DraftState
 from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus, Reason
@@ -90,10 +91,13 @@ async def _move(connection: AsyncConnection) -> None:
     await sequences.move(connection, moved, sequence, by="test")
 
 
+_BY: dict[str, Any] = {"by": "test", "why": "test", "cause": Cause.BY_HAND}
+
+
 async def _record(connection: AsyncConnection) -> None:
     true = await facts.read_facts(connection, _locked(), 1)
     assert true.draft is not None
-    await drafts.record_state(connection, true.draft, DraftState.SENT, by="test", why="test", code="", reply="")
+    await drafts.record_state(connection, true.draft, DraftState.SENT, **_BY)
 
 
 _GONE = ["00001@gone.test", "new@gone.test"]
@@ -107,7 +111,7 @@ CALLS: dict[str, Call] = {
     "drafts.claim_draft": lambda connection: drafts.claim_draft(connection, DRAFT, CLAIM),
     "drafts.holds_claim": lambda connection: drafts.holds_claim(connection, DRAFT, CLAIM),
     "drafts.record_state": _record,
-    "drafts.stop_pending": lambda connection: drafts.stop_pending(connection, ONE, "test", "test"),
+    "drafts.stop_pending": lambda connection: drafts.stop_pending(connection, ONE, **_BY),
     "facts.first_sent": lambda connection: facts.first_sent(connection, f"{ONE[:-1]}1"),
     "facts.find_thread": lambda connection: facts.find_thread(connection, "w", [ONE, "<none@example.test>"]),
     "instances.find_others": lambda connection: instances.find_others(
@@ -122,7 +126,7 @@ CALLS: dict[str, Call] = {
     "limits.keep_slot": lambda connection: limits.keep_slot(connection, SLOT, NOW, taken=False),
     "locks.lock_sender": lambda connection: locks.lock_sender(connection, "w", "s"),
     "instances.set_status": lambda connection: instances.set_status(
-        connection, ONE, InstanceStatus.ACTIVE, Reason.NONE, by="test", why="test"
+        connection, ONE, InstanceStatus.ACTIVE, Reason.NONE, **_BY
     ),
     "instances.advance": lambda connection: instances.advance(connection, ONE, 2, NOW, "test"),
     "facts.lock_step": lambda connection: facts.lock_step(connection, ONE, 1),
@@ -182,6 +186,8 @@ CALLS: dict[str, Call] = {
     "suppressions.list_suppressions": lambda connection: suppressions.list_suppressions(
         connection, "w", prefix="0", after="00001", limit=100
     ),
+    "evidence.mark_settling": lambda connection: evidence.mark_settling(connection, DRAFT, "s"),
+    "evidence.has_settled": lambda connection: evidence.has_settled(connection, DRAFT, "s"),
     "evidence.add_evidence": lambda connection: evidence.add_evidence(connection, "w", DRAFT, SEEN, "test"),
     "evidence.find_evidence": lambda connection: evidence.find_evidence(connection, DRAFT),
     "evidence.find_named": lambda connection: evidence.find_named(connection, "w", ["0" * 40, "1" * 40]),
@@ -206,10 +212,8 @@ CALLS: dict[str, Call] = {
     "ledger.last_change": lambda connection: ledger.last_change(connection, ONE),
     "shown.read_drafts": lambda connection: shown.read_drafts(connection, ONE),
     "ledger.add_note": lambda connection: ledger.add_note(connection, ONE, 1, "x", by="test", why="test"),
-    "tasks.open_task": lambda connection: tasks.open_task(
-        connection, ONE, 1, TaskKind.SETTLE_OUTCOME, by="test", why="test"
-    ),
-    "tasks.close_waiting": lambda connection: tasks.close_waiting(connection, ONE, by="test", why="test"),
+    "tasks.open_task": lambda connection: tasks.open_task(connection, ONE, 1, TaskKind.SETTLE_OUTCOME, **_BY),
+    "tasks.close_waiting": lambda connection: tasks.close_waiting(connection, ONE, **_BY),
     "tasks.close_alarms": lambda connection: tasks.close_alarms(connection, ONE, by="test", why="test"),
     "tasks.read_open": lambda connection: tasks.read_open(connection, "w"),
     "tasks.read_open of a kind": lambda connection: tasks.read_open(connection, "w", None, TaskKind.ALARM),
@@ -217,7 +221,7 @@ CALLS: dict[str, Call] = {
     "approvals.rewrite_draft": lambda connection: approvals.rewrite_draft(
         connection, DRAFT, "f", approvals.Rewritten("s", b"", "f")
     ),
-    "tasks.close_tasks": lambda connection: tasks.close_tasks(connection, ONE, 1, by="test", why="test"),
+    "tasks.close_tasks": lambda connection: tasks.close_tasks(connection, ONE, 1, **_BY),
 }
 CALLS |= reading_all.CALLS
 # Generic plans that PostgreSQL makes without the values can't use an index whose use depends on a value.
