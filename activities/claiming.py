@@ -30,8 +30,6 @@ from store.drafts import Claim, StoredDraft, claim_draft, insert_draft
 from store.facts import StepFacts, lock_step
 from store.leads import LockedLead, lock_lead
 
-# Connecting, TLS, AUTH, MAIL, RCPT and DATA take seconds; a claim that needs a minute has lost its process meanwhile.
-LEASE = timedelta(minutes=1)
 # How soon to look again at a thread in which another follow-up's draft is being sent.
 _BUSY = timedelta(seconds=15)
 

@@ -1,6 +1,6 @@
 """Finding out what became of a step, and applying what an operator says of it. Nothing here ever sends."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,6 +11,7 @@ from domain.cause import Cause, cause_of
 from domain.command import Decision, Verdict, of_another_try, too_early
 from domain.draft import DraftState
 from domain.instance import FINAL, InstanceStatus, Reason
+from domain.lease import given_up_at, is_of_another_try, may_still_act
 from domain.outcome import Unknown
 from domain.step import (
     DecisionRefused,
@@ -29,8 +30,6 @@ from store.facts import StepFacts, lock_step, read_facts
 from store.instances import set_status
 from store.tasks import close_tasks
 
-# No settlement touches a claim younger than this; so its holder need not ask within it whether it still holds.
-FRESH = timedelta(seconds=5)
 # How soon to look again at a draft that another run's attempt is sending: most sends take a second.
 _LOOK_AGAIN = timedelta(seconds=15)
 _SAID_OF_A_TRY = (Decision.NOT_SENT, Decision.RESUME, Decision.SENT)
@@ -87,7 +86,7 @@ async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str)
     """A claim holds the draft. Whose process may still act is left alone; whose is gone becomes unknown."""
     if draft.claimed_at is None or draft.overdue_at is None:
         raise RuntimeError(f"draft {draft.id} is sending without a claim")
-    give_up = draft.claimed_at + FRESH if draft.claim_run == run else draft.overdue_at
+    give_up = given_up_at(draft.claimed_at, draft.overdue_at, by_own_run=draft.claim_run == run)
     if facts.now < give_up:
         return Held(until=min(give_up, facts.now + _LOOK_AGAIN), reason=Reason.DRAFT_ALREADY_SENDING)
     return await mark_unknown(at, draft, Unknown(code="worker-lost"), facts)
@@ -138,9 +137,9 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
         return standing(at, facts)
     if decision is None:
         return standing(at, facts)
-    if decision is Decision.NOT_SENT and draft.overdue_at is not None and facts.now < draft.overdue_at:
+    if decision is Decision.NOT_SENT and draft.overdue_at and may_still_act(draft.overdue_at, facts.now):
         return DecisionRefused(sentence=too_early(at.step, draft.overdue_at))
-    if decision in _SAID_OF_A_TRY and _is_of_another_try(draft, call.not_sent_from):
+    if decision in _SAID_OF_A_TRY and is_of_another_try(draft.overdue_at, call.not_sent_from):
         return DecisionRefused(sentence=of_another_try(at.step))
     # a plain resume means sent: a duplicate is worse than a miss
     state = _SETTLED_AS.get(decision, DraftState.SENT)
@@ -158,11 +157,6 @@ async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: Se
 
 def _why(by: str, decision: Decision | Verdict) -> str:
     return f"{by} says {decision}"
-
-
-def _is_of_another_try(draft: StoredDraft, not_sent_from: datetime | None) -> bool:
-    """Words are said again to a run that was reset, and an activity may be committed late: each try is another send."""
-    return not_sent_from is not None and draft.overdue_at is not None and not_sent_from < draft.overdue_at
 
 
 async def pause_for(connection: AsyncConnection, call: PauseFollowUp) -> Settled:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
-from activities.claiming import LEASE, claim_step, hold_for_thread, thread_was_busy
+from activities.claiming import claim_step, hold_for_thread, thread_was_busy
 from activities.discreet import log_place
 from activities.logs import LOG
 from activities.recording import record
@@ -20,6 +20,7 @@ from activities.signals import signal_pause, signal_resume
 from activities.terms import Terms
 from activities.uninterrupted import uninterrupted
 from domain.instance import Reason
+from domain.lease import lease_of
 from domain.outcome import Outcome, Unknown, without_reply
 from domain.step import (
     DecisionRefused,
@@ -99,8 +100,7 @@ class StepActivities:
         return settled
 
     async def _deliver(self, call: DeliverStep, run: str) -> StepResult:
-        lease = min(LEASE, self._send_timeout)
-        claim = Claim(uuid.uuid4(), run, self._identity, lease, self._send_timeout)
+        claim = Claim(uuid.uuid4(), run, self._identity, lease_of(self._send_timeout))
         begun = _uptime()
         claimed = await self._claim(call, claim)
         if not isinstance(claimed, StoredDraft):
@@ -135,7 +135,7 @@ class StepActivities:
 
         async def may_cross() -> bool:
             # the database first: its answer may be long in coming, and the lease ends meanwhile
-            return await self._still_holds(draft, claim) and _uptime() - begun < claim.lease.total_seconds()
+            return await self._still_holds(draft, claim) and claim.lease.goes_on(timedelta(seconds=_uptime() - begun))
 
         try:
             bounces_to = self._terms.links.envelope_sender(draft.message_hash, draft.sender)

@@ -19,13 +19,14 @@ from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from activities.claiming import LEASE, claim_step
+from activities.claiming import claim_step
 from activities.recording import record
 from activities.terms import Terms
 from bench.figures import load, quantile, show
 from bench.filling import fill, instance
 from devstack.ports import free_ports
 from devstack.postgres import Postgres
+from domain.lease import lease_of
 from domain.outcome import Sent
 from domain.step import DeliverStep, RecordOutcome, StepDone
 from store.drafts import Claim, StoredDraft
@@ -59,7 +60,7 @@ class Database:
         """Claim the third step of a follow-up and record that it was sent."""
         due = datetime.now(UTC) - timedelta(seconds=1)
         call = DeliverStep(instance_id=instance(number), step=3, due_at=due)
-        claim = Claim(uuid.uuid4(), "run", "bench", LEASE, timedelta(minutes=10))
+        claim = Claim(uuid.uuid4(), "run", "bench", lease_of(timedelta(minutes=10)))
         begun = time.perf_counter()
         async with self._engine.begin() as connection:
             draft = await claim_step(connection, call, claim, Terms(_SENDER))

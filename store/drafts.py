@@ -1,7 +1,7 @@
 """Drafts: the claim and everything else that may happen to one. Every function wants the lead's lock held."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Interval, Update, bindparam, delete, func, select, update
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.cause import Cause
 from domain.draft import Channel, DraftKey, DraftState, draft_id, hash_of
+from domain.lease import Lease
 from store.leads import LockedLead
 from store.tables import Draft, SenderSlot
 from store.tasks import close_waiting
@@ -86,8 +87,7 @@ class Claim(NamedTuple):
     token: uuid.UUID
     run: str  # the workflow run of the attempt
     by: str  # the worker's identity
-    lease: timedelta  # within it the claim reaches the point of no return, or never
-    send_timeout: timedelta  # from there on its answer comes within this
+    lease: Lease
 
 
 _CLAIM = (
@@ -108,8 +108,8 @@ _CLAIM = (
 
 async def claim_draft(connection: AsyncConnection, draft_id: str, claim: Claim) -> bool:
     """I2: take `pending -> sending`; False when somebody else has. IntegrityError: the thread is busy (I5)."""
-    overdue = claim.lease + claim.send_timeout
-    values = {"draft_id": draft_id, "token": claim.token, "run": claim.run, "overdue": overdue, "by": claim.by}
+    held = {"token": claim.token, "run": claim.run, "by": claim.by}
+    values = {"draft_id": draft_id, "overdue": claim.lease.overdue_after} | held
     return (await connection.execute(_CLAIM, values)).rowcount == 1
 
 
@@ -123,7 +123,7 @@ _HOLDS = select(Draft.id).where(
 
 async def holds_claim(connection: AsyncConnection, draft_id: str, claim: Claim) -> bool:
     """Say whether a claim still holds the draft: nobody has settled it, and by PostgreSQL's clock its lease goes on."""
-    values = {"draft_id": draft_id, "token": claim.token, "send_timeout": claim.send_timeout}
+    values = {"draft_id": draft_id, "token": claim.token, "send_timeout": claim.lease.send_timeout}
     return (await connection.execute(_HOLDS, values)).one_or_none() is not None
 
 

@@ -20,6 +20,7 @@ from activities.terms import Terms
 from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import Reason
+from domain.lease import Lease
 from domain.step import DeliverStep, Held, Paused, SettleStep, StepDone, Stopped
 from providers.scripted import Halt, ScriptedProvider
 from store.drafts import Claim, StoredDraft, claim_draft
@@ -49,7 +50,7 @@ def _activities(engine: AsyncEngine, provider: ScriptedProvider) -> StepActiviti
 
 
 async def _claim(engine: AsyncEngine, instance: str, step: int = 1) -> object:
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     async with engine.begin() as connection:
         return await claim_step(connection, _call(instance, step), claim, Terms(SENDER))
 
@@ -80,7 +81,7 @@ async def test_i3_a_claim_whose_process_is_gone_is_unknown_to_whoever_comes_next
 
 @pytest.mark.parametrize("state", sorted(set(DraftState) - {DraftState.PENDING}))
 async def test_i2_nothing_but_a_pending_draft_becomes_anybodys(engine: AsyncEngine, state: DraftState) -> None:
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     instance = await enroll_one(engine)
     async with engine.begin() as connection:
         draft = await put_draft(connection, instance, state=state)
@@ -164,7 +165,7 @@ async def test_i5_a_thread_found_busy_by_the_index_alone_holds_the_step(engine: 
     first, second = await _share_a_thread(engine, "lead-1", "lead-2")
     provider = ScriptedProvider()
     activities = _activities(engine, provider)
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     async with engine.begin() as connection:
         assert isinstance(await claim_step(connection, _call(first), claim, Terms(SENDER)), StoredDraft)
         late = asyncio.create_task(ActivityEnvironment().run(activities.deliver_step, _call(second)))

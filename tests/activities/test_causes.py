@@ -17,6 +17,7 @@ from domain.cause import Cause
 from domain.command import Decision
 from domain.draft import DraftKey, DraftState, draft_id
 from domain.evidence import EvidenceKind
+from domain.lease import Lease
 from domain.outcome import NotSent, Outcome, Unknown
 from domain.step import DecisionRefused, DeliverStep, RecordOutcome, Settled, SettleStep
 from providers.scripted import ScriptedProvider
@@ -42,7 +43,7 @@ async def _settle(engine: AsyncEngine, instance: str, decision: Decision | None,
 
 async def _claimed(engine: AsyncEngine, instance: str, overdue: timedelta = timedelta(minutes=1)) -> Claim:
     """A claim whose last possible answer is overdue when `overdue` is negative."""
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(0), overdue)
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(0), overdue))
     async with engine.begin() as connection:
         draft = await put_draft(connection, instance)
         assert await claim_draft(connection, draft, claim)

@@ -14,6 +14,7 @@ from activities.settling import settle
 from activities.terms import Terms
 from domain.command import Decision
 from domain.instance import Reason
+from domain.lease import Lease
 from domain.outcome import Fault, NotSent, Refused, Sent, Unknown
 from domain.step import DecisionRefused, DeliverStep, Paused, Ready, RecordOutcome, SettleStep, Stopped
 from store.drafts import Claim, StoredDraft
@@ -27,7 +28,7 @@ _RUN = "run"
 
 
 async def _claimed(engine: AsyncEngine, instance: str) -> StoredDraft:
-    claim = Claim(uuid.uuid4(), _RUN, "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid.uuid4(), _RUN, "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with engine.begin() as connection:
         draft = await claim_step(connection, call, claim, Terms(_SENDER))

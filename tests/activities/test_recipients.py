@@ -15,6 +15,7 @@ from activities.claiming import claim_step
 from activities.terms import Terms
 from domain.instance import Reason
 from domain.lead import Lead
+from domain.lease import Lease
 from domain.limits import Limits
 from domain.sequence import Sequence, StopKind
 from domain.step import DeliverStep, Held, Paused, Stopped
@@ -42,7 +43,7 @@ class _Done(NamedTuple):
 
 
 async def _claim(engine: AsyncEngine, instance: str, limits: Limits | None = None) -> object:
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with engine.begin() as connection:
         return await claim_step(connection, call, claim, Terms(_SENDER, limits or Limits()))

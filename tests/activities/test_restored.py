@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.claiming import claim_step
 from activities.terms import Terms
 from domain.instance import Reason
+from domain.lease import Lease
 from domain.step import DeliverStep, Paused, Recorded
 from store.counting import StepKind, count_steps_of, find_unaccounted, find_untold
 from store.drafts import Claim, StoredDraft
@@ -21,7 +22,7 @@ _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 
 
 async def _claim(engine: AsyncEngine, instance: str, step: int) -> StoredDraft | Recorded:
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=1))
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=1)))
     async with engine.begin() as connection:
         call = DeliverStep(instance_id=instance, step=step, due_at=datetime.now(UTC))
         return await claim_step(connection, call, claim, Terms(_SENDER))

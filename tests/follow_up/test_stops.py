@@ -16,6 +16,7 @@ from activities.claiming import claim_step
 from activities.terms import Terms
 from domain.command import Pause, Resume
 from domain.instance import Reason
+from domain.lease import Lease
 from domain.outcome import NotSent, Unknown
 from domain.step import DeliverStep, Stopped
 from intake.event_facts import Facts, store_facts
@@ -118,7 +119,7 @@ class _Done(NamedTuple):
 
 
 async def _claim(scene: Scene, instance: str) -> object:
-    claim = Claim(uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with scene.engine.begin() as connection:
         return await claim_step(connection, call, claim, Terms(Address("Ada Lovelace", addr_spec="ada@example.test")))

@@ -21,6 +21,7 @@ from domain.cause import Cause
 from domain.command import Decision
 from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus, Reason
+from domain.lease import Lease
 from domain.outcome import NotSent, Outcome, Sent, Unknown
 from domain.step import DeliverStep, Held, Paused, RecordOutcome, SettleStep, StepDone, Stopped
 from store.drafts import Claim, StoredDraft
@@ -50,7 +51,7 @@ async def _take(engine: AsyncEngine, draft: str, seen: Seen = _REPLY) -> Taken:
 
 async def _deliver(engine: AsyncEngine, instance: str) -> tuple[Claim, object]:
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     async with engine.begin() as connection:
         return claim, await claim_step(connection, call, claim, Terms(_SENDER))
 

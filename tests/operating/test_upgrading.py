@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.claiming import claim_step
 from activities.recording import record
 from activities.terms import Terms
+from domain.lease import Lease
 from domain.outcome import Sent
 from domain.sequence import Sequence, StopKind
 from domain.step import DeliverStep, RecordOutcome, StepDone
@@ -93,7 +94,7 @@ async def _enroll(engine: AsyncEngine, leads: int, sequence: Sequence = OLD) -> 
 
 
 async def _claim(engine: AsyncEngine, instance: str) -> StoredDraft:
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with engine.begin() as connection:
         draft = await claim_step(connection, call, claim, Terms(SENDER))
@@ -145,7 +146,7 @@ async def test_what_is_claimed_while_its_lock_is_waited_for_keeps_its_version(en
     upgrade = _upgrade(engine, _sequence("1", "two", "three"))
     await upgrade.look(lambda _: None)
     assert upgrade.last is not None
-    done, claim = Outlook(), Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    done, claim = Outlook(), Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     async with engine.begin() as connection:
         call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
         assert isinstance(await claim_step(connection, call, claim, Terms(SENDER)), StoredDraft)

@@ -31,6 +31,7 @@ from activities.terms import Terms
 from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
+from domain.lease import Lease
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
 from domain.permission import would_send_again
 from domain.step import DecisionRefused, DeliverStep, Held, PauseFollowUp, RecordOutcome, SettleStep
@@ -96,7 +97,7 @@ class Game:
 
     async def claim(self, step: int, run: str) -> object:
         """Try to claim a step's draft; the clock of a claim that is granted stands still."""
-        claim = Claim(uuid.uuid4(), run, f"worker-{run}", timedelta(minutes=1), timedelta(minutes=10))
+        claim = Claim(uuid.uuid4(), run, f"worker-{run}", Lease(timedelta(minutes=1), timedelta(minutes=10)))
         call = DeliverStep(instance_id=self.instance, step=step, due_at=datetime.now(UTC))
         async with self.doing() as connection:
             result = await claim_step(connection, call, claim, Terms(SENDER))

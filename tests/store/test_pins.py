@@ -15,6 +15,7 @@ from activities.terms import Terms
 from devstack.stack import Devstack
 from domain.command import Decision
 from domain.instance import Reason
+from domain.lease import Lease
 from domain.step import DeliverStep, SettleStep, Stopped
 from store.drafts import Claim
 from store.durability import DISPOSABLE, read_database_settings
@@ -80,7 +81,7 @@ async def test_i4_a_claim_that_waited_for_a_stop_sees_it_whatever_the_isolation_
 
 
 async def _claim(engine: AsyncEngine, instance: str) -> object:
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with engine.begin() as connection:
         return await claim_step(connection, call, claim, Terms(SENDER))

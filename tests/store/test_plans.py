@@ -20,6 +20,7 @@ from domain.draft import DraftState
 from domain.evidence import EvidenceKind
 from domain.instance import InstanceStatus, Reason
 from domain.lead_facts import NO_VARIABLES, LeadFacts
+from domain.lease import Lease
 from domain.sequence import StopKind
 from domain.task import TaskKind
 from store import (
@@ -53,7 +54,7 @@ from tests.store.million import ONE, lay_down
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = uuid.UUID(int=1)
 DRAFT = f"{ONE}/1/email"
-CLAIM = drafts.Claim(TOKEN, "run", "test", timedelta(1), timedelta(1))
+CLAIM = drafts.Claim(TOKEN, "run", "test", Lease(timedelta(1), timedelta(1)))
 PLACE = chosen.Place(NOW, ONE)
 SEEN = evidence.Seen(EvidenceKind.REPLY, "test", NOW)
 STOP = stops.RecordedStop(event_id="new", lead_id="00001", kind=StopKind.CLOSED, occurred_at=NOW)
