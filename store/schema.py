@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.durability import read_database_settings
@@ -11,6 +11,8 @@ from store.engine import open_engine
 from store.tables import Compatibility
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# any number will do, as long as every migrator locks the same one
+_ONE_MIGRATOR = 7_246_391
 
 
 class UnfitDatabaseError(Exception):
@@ -44,6 +46,11 @@ async def migrate(database_url: str) -> str:
     except CommandError as error:
         raise SchemaError(f"{error}: a newer version of the application made this database, use that one") from None
     return newest_revision()
+
+
+def one_migrator() -> TextClause:
+    """Return the statement that lets no other migrator in until the transaction ends."""
+    return text(f"SELECT pg_advisory_xact_lock({_ONE_MIGRATOR})")
 
 
 def newest_revision() -> str:

@@ -16,11 +16,11 @@ from xdist.scheduler import LoadFileScheduling
 
 from devstack.stack import Devstack
 from store.engine import open_engine
-from store.schema import migrate
 from store.tables import LinkKey
 from tests.command import Command
 from tests.naming import KEY
 from tests.replaying import assert_replays
+from tests.roles import as_application, lay_out
 from tests.scene import Scene, open_scene
 
 TEMPLATE = "followup_template"
@@ -68,7 +68,7 @@ async def client(temporal_address: str) -> Client:
 async def template_database(stack: Devstack) -> str:
     """A database with the schema, made once by the real migrations, to be copied."""
     url = await stack.postgres.create_database(TEMPLATE)
-    await migrate(url)
+    await lay_out(url)
     engine = open_engine(url, connections=1)
     async with engine.begin() as connection:
         await connection.execute(update(LinkKey).values(secret=KEY))
@@ -78,10 +78,16 @@ async def template_database(stack: Devstack) -> str:
 
 @pytest.fixture
 async def database_url(stack: Devstack, template_database: str) -> AsyncIterator[str]:
-    """A database with the schema and no rows, for this test alone."""
+    """A database with the schema and no rows, for this test alone; reached as its owner."""
     name = f"test_{uuid.uuid4().hex}"
     yield await stack.postgres.create_database(name, template=template_database)
     await stack.postgres.drop_database(name)
+
+
+@pytest.fixture
+def application_url(database_url: str) -> str:
+    """The same database, reached as the application."""
+    return as_application(database_url)
 
 
 @pytest.fixture

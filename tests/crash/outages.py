@@ -12,8 +12,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from devstack.ports import free_ports
 from devstack.postgres import DATABASE, Postgres
 from devstack.temporal import Temporal
-from store.schema import migrate
 from tests.crash.world import World
+from tests.roles import lay_out
 from tests.scene import open_scene
 
 _ONE_AT_A_TIME = asyncio.Lock()  # Alembic keeps what it is doing in global variables
@@ -28,7 +28,7 @@ async def own_postgres(world: World) -> AsyncIterator[tuple[World, Postgres]]:
         try:
             url = await postgres.create_database(DATABASE)
             async with _ONE_AT_A_TIME:
-                await migrate(url)
+                await lay_out(url)
             async with open_scene(world.scene.client, url) as scene:
                 own = World(scene, world.office, world.temporal, world.turns)
                 async with own.open:

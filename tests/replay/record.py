@@ -20,8 +20,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from devstack.stack import Devstack
 from devstack.temporal import binary
-from store.schema import migrate
 from tests.replay.stories import SKIPPING_TIME, STORIES
+from tests.roles import lay_out
 from tests.scene import open_scene
 from workflows.search_attributes import register
 
@@ -56,7 +56,7 @@ async def _skipping_time() -> AsyncIterator[Client]:
 
 async def _record(stack: Devstack, client: Client, name: str) -> None:
     database_url = await stack.postgres.create_database(name)
-    await migrate(database_url)
+    await lay_out(database_url)
     async with open_scene(client, database_url) as scene:
         scene.workspace = name
         await STORIES[name](scene)
