@@ -1,6 +1,5 @@
 """The world the tests run in: one devstack for the session, and a database with the schema for each test."""
 
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from devstack.passable import temporary_folder
 from devstack.stack import Devstack
 from store.engine import open_engine
 from store.tables import LinkKey
@@ -39,8 +39,8 @@ settings.load_profile("untimed")
 @pytest.fixture(scope="session")
 async def stack() -> AsyncIterator[Devstack]:
     """A devstack that leaves the usual ports to a `make run` beside it. Whoever takes a part down takes it up again."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with Devstack(Path(folder), durable=False, in_memory=True, usual_ports=False) as running:
+    with temporary_folder() as folder:
+        async with Devstack(folder, durable=False, in_memory=True, usual_ports=False) as running:
             await running.postgres.set_defaults(_HOSTILE)
             yield running
 
@@ -48,8 +48,8 @@ async def stack() -> AsyncIterator[Devstack]:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder for a devstack of one's own. Not pytest's: it closes those to the user that root runs PostgreSQL as."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
+    with temporary_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

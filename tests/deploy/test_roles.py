@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from temporalio.client import Client
 
+from devstack.passable import temporary_folder
 from devstack.ports import free_ports
 from devstack.postgres import DATABASE, SUPERUSER, Postgres, binaries
 from providers.scripted import ScriptedProvider
@@ -84,8 +84,8 @@ async def bare(home: Path) -> AsyncIterator[Postgres]:
 @pytest.fixture(scope="module")
 async def postgres() -> AsyncIterator[Postgres]:
     """A PostgreSQL as docker-compose.yml has it, once all its services have run twice."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = Postgres(Path(folder), durable=False, port=free_ports([None])[0])
+    with temporary_folder() as folder:
+        server = Postgres(folder, durable=False, port=free_ports([None])[0])
         await server.start()
         for _ in range(2):
             await _make_roles(server)
