@@ -13,6 +13,8 @@ from store.tables import Compatibility
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # any number will do, as long as every migrator locks the same one
 _ONE_MIGRATOR = 7_246_391
+# null: there is no such table
+_IS_READ = text("SELECT has_table_privilege(to_regclass('alembic_version'), 'SELECT'), current_user")
 
 
 class UnfitDatabaseError(Exception):
@@ -92,8 +94,11 @@ async def check_schema(connection: AsyncConnection) -> str:
 
 
 async def _revision(connection: AsyncConnection) -> str | None:
-    if (await connection.execute(text("SELECT to_regclass('alembic_version')"))).scalar_one() is None:
+    is_read, role = (await connection.execute(_IS_READ)).one()
+    if is_read is None:
         return None
+    if not is_read:
+        raise SchemaError(f"{role} may not read the tables: let their owner run `followup migrate --grant {role}`")
     return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
 
 

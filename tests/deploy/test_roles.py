@@ -19,7 +19,7 @@ from devstack.postgres import DATABASE, SUPERUSER, Postgres, binaries
 from providers.scripted import ScriptedProvider
 from store.engine import open_engine
 from store.grants import APPLICATION, READER, GrantError, grant
-from store.schema import check_database, migrate, newest_revision
+from store.schema import SchemaError, check_database, migrate, newest_revision
 from tests.command import Command
 from tests.counted import assert_counted
 from tests.deploy.compose import ROOT, environment, services
@@ -131,6 +131,13 @@ async def test_a_volume_where_everything_is_a_superusers_is_handed_over(bare: Po
         UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
         AND pg_get_userbyid(proowner) <> 'temporal'"""
     assert await _say(bare, foreign, database="temporal") == []
+
+
+async def test_who_was_granted_nothing_is_told_the_remedy(postgres: Postgres) -> None:
+    await _say(postgres, "CREATE ROLE stranger LOGIN", f"GRANT CONNECT ON DATABASE {DATABASE} TO stranger")
+    with pytest.raises(SchemaError, match="let their owner run `followup migrate --grant stranger`"):
+        await check_database(_url(postgres, "stranger"))
+    await _say(postgres, f"REVOKE CONNECT ON DATABASE {DATABASE} FROM stranger", "DROP ROLE stranger")
 
 
 @pytest.fixture
