@@ -58,6 +58,8 @@ from settings import (
     temporal_connection,
 )
 from store.engine import open_engine
+from store.grants import APPLICATION, READER
+from store.grants import grant as grant_role
 from store.schema import migrate as migrate_schema
 
 app = typer.Typer(
@@ -82,15 +84,33 @@ def followup(context: typer.Context) -> None:
 
 
 @app.command()
-def migrate() -> None:
-    """Bring the database's schema up to date. Does nothing when it is."""
+def migrate(
+    grant: Annotated[
+        str | None, typer.Option(metavar="ROLE", help="Let this role of PostgreSQL run the application, and no more.")
+    ] = None,
+    grant_read: Annotated[
+        str | None, typer.Option(metavar="ROLE", help="Let this one read all but the key of the links, and no more.")
+    ] = None,
+) -> None:
+    """Bring the database's schema up to date. Does nothing when it is.
 
-    async def work() -> str:
+    Wants the tables' owner. Who runs the application need not be, and then can't switch the guards off. Grant again
+    after each migration.
+
+    Example: `followup migrate --grant followup_app`
+    """
+
+    async def work() -> None:
         settings = read_settings()
+        url = settings.database_url.get_secret_value()
         with database_errors(settings):
-            return await migrate_schema(settings.database_url.get_secret_value())
+            typer.echo(f"the schema is at revision {await migrate_schema(url)}")
+            for role, grants, may in ((grant, APPLICATION, "run the application"), (grant_read, READER, "read")):
+                if role is not None:
+                    await grant_role(url, role, grants)
+                    typer.echo(f"{role} may {may}")
 
-    typer.echo(f"the schema is at revision {_run(work)}")
+    _run(work)
 
 
 @app.command()

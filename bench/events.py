@@ -27,6 +27,7 @@ from bench.app import SECRET, App, Restart
 from bench.peer import Sink, open_sink, process, until_ready
 from bench.story import Story, tell, write_sequences
 from connect import leave
+from devstack.passable import temporary_folder
 from devstack.ports import free_ports
 from devstack.stack import Devstack
 from store.engine import open_engine
@@ -152,9 +153,9 @@ async def _count(console: Console, world: World, app: App, stories: list[Story],
 async def _main(given: argparse.Namespace) -> bool:
     console, dice = Console(), random.Random(given.seed)
     console.print(f"seed {given.seed}: {given.events} events, each delivered one to three times")
-    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as home, tempfile.TemporaryDirectory() as folder:
         write_sequences(Path(folder))
-        async with Devstack(Path(home), usual_ports=False) as stack, open_sink() as sink:
+        async with Devstack(home, usual_ports=False) as stack, open_sink() as sink:
             await migrate(await stack.postgres.create_database(_NAME))
             world, stories = World(stack, sink, Path(folder)), tell(given.events, dice)
             async with world.running() as url:

@@ -1,16 +1,15 @@
 """What every measurement stands on: a devstack of our own, and calls made so many at a time."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from devstack.passable import temporary_folder
 from devstack.stack import Devstack
 
 
@@ -24,8 +23,8 @@ class Ground(NamedTuple):
 @asynccontextmanager
 async def open_ground(*, in_memory: bool = False) -> AsyncIterator[Ground]:
     """A devstack whose data are gone afterwards; in memory, Temporal keeps its own there."""
-    with tempfile.TemporaryDirectory() as home:
-        async with Devstack(Path(home), in_memory=in_memory, usual_ports=False) as stack:
+    with temporary_folder() as home:
+        async with Devstack(home, in_memory=in_memory, usual_ports=False) as stack:
             yield Ground(stack, await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter))
 
 

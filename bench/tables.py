@@ -5,7 +5,6 @@ measured is the time of the whole transaction, its commit to the disk included, 
 follow-ups as drafts have had two of their three steps sent; the claims are of third steps, all over the tables.
 """
 
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -24,6 +23,7 @@ from activities.recording import record
 from activities.terms import Terms
 from bench.figures import load, quantile, show
 from bench.filling import fill, instance
+from devstack.passable import temporary_folder
 from devstack.ports import free_ports
 from devstack.postgres import Postgres
 from domain.lease import lease_of
@@ -107,12 +107,12 @@ async def measure(console: Console, *, small: int, large: int, claims: int) -> N
     """Fill two databases, let claims take turns in them, each of another follow-up, and print what they cost."""
     if small < 2 * (claims + _WARM_UP):
         raise SystemExit(f"bench: {claims} claims need {2 * (claims + _WARM_UP)} drafts at least: give another --small")
-    with tempfile.TemporaryDirectory() as home:
+    with temporary_folder() as home:
         port = free_ports([None])[0]
-        async with _server(Path(home), port, durable=False) as server:
+        async with _server(home, port, durable=False) as server:
             for drafts in (small, large):
                 await _fill(console, server, drafts)
-        async with _server(Path(home), port, durable=True) as server:
+        async with _server(home, port, durable=True) as server:
             databases = [Database(open_engine(server.url(_name(drafts)), 1), drafts) for drafts in (small, large)]
             await _compare(databases, claims)
             await _print(console, databases, claims)

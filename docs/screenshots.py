@@ -6,7 +6,6 @@ approval.
 """
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -21,6 +20,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from connect import leave
+from devstack.passable import temporary_folder
 from devstack.stack import Devstack
 from domain.instance import InstanceKey, InstanceStatus, instance_id, workflow_id
 from domain.sequence import Sequence
@@ -68,8 +68,8 @@ class Scene(NamedTuple):
 @asynccontextmanager
 async def _paused_follow_up() -> AsyncIterator[Scene]:
     """The example in a world of its own, at the moment when the uncertain follow-up waits for an operator."""
-    with tempfile.TemporaryDirectory() as home:
-        async with Devstack(Path(home), durable=False, in_memory=True, usual_ports=False) as stack:
+    with temporary_folder() as home:
+        async with Devstack(home, durable=False, in_memory=True, usual_ports=False) as stack:
             await migrate(stack.postgres.url())
             settings = Settings(
                 database_url=SecretStr(stack.postgres.url()),

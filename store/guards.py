@@ -1,7 +1,8 @@
 """What the database itself guards by triggers: legal transitions, frozen drafts, and the append-only ledger.
 
 I8 is a trigger and not a habit: whoever changes a state, a psql session at night included, leaves a row in the ledger,
-and an illegal change is refused with SQLSTATE 23514 (check_violation).
+and an illegal change is refused with SQLSTATE 23514 (check_violation). Each looks for names in our schema alone, where
+who runs the application can make none: a temporary table `ledger` of a session's own would take the rows otherwise.
 
 One thing may be taken back: what is known of a person who is to be forgotten. A transaction that has said
 `SET LOCAL followup.forgetting = 'on'` may empty drafts that have ended, of what they say and to whom, and operators'
@@ -19,7 +20,7 @@ _FINAL = ", ".join(f"'{status}'" for status in FINAL)
 
 FUNCTIONS = {
     "guard_draft": f"""
-CREATE FUNCTION guard_draft() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION guard_draft() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
     IF (NEW.id, NEW.instance_id, NEW.step, NEW.channel, NEW.thread_id) IS DISTINCT FROM
@@ -57,7 +58,7 @@ BEGIN
   RETURN NEW;
 END $$""",
     "guard_instance": f"""
-CREATE FUNCTION guard_instance() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION guard_instance() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
     IF (NEW.status, NEW.reason) IS NOT DISTINCT FROM (OLD.status, OLD.reason) AND
@@ -74,7 +75,7 @@ BEGIN
   RETURN NEW;
 END $$""",
     "guard_task": """
-CREATE FUNCTION guard_task() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION guard_task() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF TG_OP = 'UPDATE' AND NEW.state = OLD.state THEN
     RETURN NEW;
@@ -85,7 +86,7 @@ BEGIN
   RETURN NEW;
 END $$""",
     "guard_ledger": """
-CREATE FUNCTION guard_ledger() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION guard_ledger() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   IF current_setting('followup.forgetting', true) = 'on' AND OLD.subject = 'note' AND NEW.why = '' AND
      to_jsonb(NEW) - 'why' = to_jsonb(OLD) - 'why' THEN
@@ -94,7 +95,7 @@ BEGIN
   RAISE EXCEPTION 'ledger is kept: UPDATE is not allowed' USING ERRCODE = 'check_violation';
 END $$""",
     "guard_kept": """
-CREATE FUNCTION guard_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION guard_kept() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
   RAISE EXCEPTION '% is kept: % is not allowed', TG_TABLE_NAME, TG_OP USING ERRCODE = 'check_violation';
 END $$""",

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.durability import read_database_settings
@@ -11,6 +11,10 @@ from store.engine import open_engine
 from store.tables import Compatibility
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# any number will do, as long as every migrator locks the same one
+_ONE_MIGRATOR = 7_246_391
+# null: there is no such table
+_IS_READ = text("SELECT has_table_privilege(to_regclass('alembic_version'), 'SELECT'), current_user")
 
 
 class UnfitDatabaseError(Exception):
@@ -44,6 +48,11 @@ async def migrate(database_url: str) -> str:
     except CommandError as error:
         raise SchemaError(f"{error}: a newer version of the application made this database, use that one") from None
     return newest_revision()
+
+
+def one_migrator() -> TextClause:
+    """Return the statement that lets no other migrator in until the transaction ends."""
+    return text(f"SELECT pg_advisory_xact_lock({_ONE_MIGRATOR})")
 
 
 def newest_revision() -> str:
@@ -85,8 +94,11 @@ async def check_schema(connection: AsyncConnection) -> str:
 
 
 async def _revision(connection: AsyncConnection) -> str | None:
-    if (await connection.execute(text("SELECT to_regclass('alembic_version')"))).scalar_one() is None:
+    is_read, role = (await connection.execute(_IS_READ)).one()
+    if is_read is None:
         return None
+    if not is_read:
+        raise SchemaError(f"{role} may not read the tables: let their owner run `followup migrate --grant {role}`")
     return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
 
 

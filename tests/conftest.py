@@ -1,6 +1,5 @@
 """The world the tests run in: one devstack for the session, and a database with the schema for each test."""
 
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -14,13 +13,14 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from devstack.passable import temporary_folder
 from devstack.stack import Devstack
 from store.engine import open_engine
-from store.schema import migrate
 from store.tables import LinkKey
 from tests.command import Command
 from tests.naming import KEY
 from tests.replaying import assert_replays
+from tests.roles import as_application, lay_out
 from tests.scene import Scene, open_scene
 
 TEMPLATE = "followup_template"
@@ -39,8 +39,8 @@ settings.load_profile("untimed")
 @pytest.fixture(scope="session")
 async def stack() -> AsyncIterator[Devstack]:
     """A devstack that leaves the usual ports to a `make run` beside it. Whoever takes a part down takes it up again."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with Devstack(Path(folder), durable=False, in_memory=True, usual_ports=False) as running:
+    with temporary_folder() as folder:
+        async with Devstack(folder, durable=False, in_memory=True, usual_ports=False) as running:
             await running.postgres.set_defaults(_HOSTILE)
             yield running
 
@@ -48,8 +48,8 @@ async def stack() -> AsyncIterator[Devstack]:
 @pytest.fixture
 def home() -> Iterator[Path]:
     """A folder for a devstack of one's own. Not pytest's: it closes those to the user that root runs PostgreSQL as."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
+    with temporary_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +68,7 @@ async def client(temporal_address: str) -> Client:
 async def template_database(stack: Devstack) -> str:
     """A database with the schema, made once by the real migrations, to be copied."""
     url = await stack.postgres.create_database(TEMPLATE)
-    await migrate(url)
+    await lay_out(url)
     engine = open_engine(url, connections=1)
     async with engine.begin() as connection:
         await connection.execute(update(LinkKey).values(secret=KEY))
@@ -78,10 +78,16 @@ async def template_database(stack: Devstack) -> str:
 
 @pytest.fixture
 async def database_url(stack: Devstack, template_database: str) -> AsyncIterator[str]:
-    """A database with the schema and no rows, for this test alone."""
+    """A database with the schema and no rows, for this test alone; reached as its owner."""
     name = f"test_{uuid.uuid4().hex}"
     yield await stack.postgres.create_database(name, template=template_database)
     await stack.postgres.drop_database(name)
+
+
+@pytest.fixture
+def application_url(database_url: str) -> str:
+    """The same database, reached as the application."""
+    return as_application(database_url)
 
 
 @pytest.fixture

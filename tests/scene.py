@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
@@ -20,6 +20,7 @@ from providers.provider import Provider
 from settings import Settings
 from store.engine import open_engine
 from store.ledger import Entry, read_ledger
+from tests.roles import AS_OWNER, as_application
 from worker import make_worker
 from workflows.follow_up import FollowUpWorkflow
 
@@ -44,8 +45,8 @@ class Scene:
 
     def __init__(self, client: Client, database_url: str) -> None:
         self.client = client
-        self.database_url = database_url
-        self.engine: AsyncEngine = open_engine(database_url, connections=20)
+        self.database_url = as_application(database_url)
+        self.engine: AsyncEngine = open_engine(self.database_url, connections=20)
         # Temporal is shared by all tests: the workspace keeps their workflow ids apart
         self.workspace = f"w{uuid.uuid4().hex[:12]}"
         self.task_queue = f"queue-{self.workspace}"
@@ -85,6 +86,13 @@ class Scene:
         return await self.client.start_workflow(
             FollowUpWorkflow.run, follow_up, id=workflow_id(self.instance(lead_id)), task_queue=self.task_queue
         )
+
+    @asynccontextmanager
+    async def by_hand(self) -> AsyncIterator[AsyncConnection]:
+        """Do in a transaction what the application may not: as the owner."""
+        async with self.engine.begin() as connection:
+            await connection.execute(text(AS_OWNER))
+            yield connection
 
     async def rows(self, sql: str, **values: Any) -> list[Any]:
         """Read the database."""

@@ -10,9 +10,7 @@ import os
 import platform
 import random
 import sys
-import tempfile
 from importlib.metadata import version
-from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -34,6 +32,7 @@ from bench.peers.procrastinate import Procrastinate
 from bench.peers.run import Run, Storm, run_job
 from bench.peers.temporal import Temporal
 from connect import leave
+from devstack.passable import temporary_folder
 from devstack.stack import Devstack
 
 ENGINES: tuple[type[Engine], ...] = (Poller, Procrastinate, Dbos, Temporal, Ours)
@@ -157,8 +156,8 @@ def _arguments() -> argparse.Namespace:
 
 async def _main(given: argparse.Namespace) -> int:
     console = Console(width=None if sys.stdout.isatty() else 200)
-    with tempfile.TemporaryDirectory() as home:
-        async with Devstack(Path(home), usual_ports=False) as stack:
+    with temporary_folder() as home:
+        async with Devstack(home, usual_ports=False) as stack:
             machine = await _versions(stack)
             chosen = [engine for engine in ENGINES if not given.only or engine.__name__.lower() in given.only]
             pairs = {engine.title: await _both(engine, stack, given, console) for engine in chosen}

@@ -1,15 +1,14 @@
 """Alembic's entry: one transaction, one migrator at a time."""
 
 from alembic import context
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine
 
 from store.engine import session_options
+from store.schema import one_migrator
 from store.tables import Base
 
 # A migration waits for whoever uses a table, and rewrites tables of millions
 _PATIENT = session_options(statement_timeout="0", lock_timeout="0")
-# any number will do, as long as every migrator locks the same one
-_ONE_MIGRATOR = 7_246_391
 
 
 def _run() -> None:
@@ -20,7 +19,7 @@ def _run() -> None:
     with engine.connect() as connection:
         context.configure(connection=connection, target_metadata=Base.metadata, compare_server_default=True)
         with context.begin_transaction():
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_MIGRATOR})
+            connection.execute(one_migrator())
             context.run_migrations()
 
 

@@ -20,6 +20,7 @@ from domain.step import DecisionRefused, DeliverStep, Paused, Ready, RecordOutco
 from store.drafts import Claim, StoredDraft
 from store.ledger import read_ledger
 from tests.naming import message_hash
+from tests.roles import without_guards
 from tests.store.enrolled import enroll_one
 from workflows.inbox import NO_PAUSE
 
@@ -106,7 +107,7 @@ async def _second_try(engine: AsyncEngine, instance: str) -> StoredDraft:
     second = await _claimed(engine, instance)
     assert second.generation == 2
     async with engine.begin() as connection:
-        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        await without_guards(connection)
         forgotten = "claim_token = NULL, claim_run = NULL, claimed_at = NULL, overdue_at = NULL"
         await connection.execute(text(f"UPDATE drafts SET state = 'pending', {forgotten}"))  # noqa: S608  # ours
     return second

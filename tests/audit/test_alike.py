@@ -9,6 +9,7 @@ from domain.sequence import Sequence
 from operating.audit.finding import Kind
 from providers.scripted import ScriptedProvider
 from tests.audit.test_tables import audited, found
+from tests.roles import without_guards
 from tests.scene import Scene, a_lead
 
 _LONG = "you asked us about a tour of the new building last week. Shall I show you around on Tuesday at ten? Ada"
@@ -60,7 +61,7 @@ async def test_copies_that_are_further_apart_than_a_burst_are_left_alone(scene: 
     await _send(scene, ("person-a", one, "pat@example.test"), ("person-b", one, "pat@example.test"))
     assert not (await audited(scene)).clean
     async with scene.engine.begin() as connection:
-        await connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        await without_guards(connection)
         earlier = "UPDATE drafts SET sent_at = sent_at - interval '1 hour' WHERE instance_id LIKE '%%person-a'"
         await connection.exec_driver_sql(earlier)
     assert (await audited(scene)).clean

@@ -21,6 +21,7 @@ from tests.app import SEQUENCE, App, enrolled
 from tests.command import Command
 from tests.counted import assert_counted
 from tests.follow_up.looking import until_page
+from tests.roles import AS_OWNER, without_guards
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import enroll_one, put_draft
 
@@ -133,7 +134,7 @@ async def test_an_uncertain_send_is_settled_before_its_person_is_forgotten_and_a
         await scene.enroll(a_sequence(LATER), a_lead("lead-2"))
         await until_page(scene.handle(), "**paused**")
         async with scene.engine.begin() as connection:
-            await connection.execute(text("SET LOCAL session_replication_role = replica"))
+            await without_guards(connection)
             await connection.execute(text("UPDATE instances SET status = 'stopped' WHERE lead_id = 'lead-1'"))
         ran = await followup("forget", "lead-1", "--yes")
         assert (ran.code, ran.out) == (1, "")
@@ -216,6 +217,7 @@ async def test_of_the_ledger_only_operators_words_are_blanked(scene: Scene) -> N
     note = """INSERT INTO ledger (instance_id, step, subject, to_state, who, why)
               VALUES ('i', 1, 'note', 'pause', 'ada', 'she is on holiday')"""
     async with scene.engine.connect() as connection:
+        await connection.execute(text(AS_OWNER))
         await connection.execute(text(note))
         blank = "UPDATE ledger SET why = '' WHERE subject = 'note'"
         assert "is kept" in await refused(connection, blank)

@@ -27,6 +27,7 @@ from tests.command import Command
 from tests.counted import assert_counted
 from tests.follow_up.looking import until, until_page
 from tests.naming import message_id
+from tests.roles import without_guards
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads, put_draft
 from workflows.follow_up import FollowUpWorkflow
@@ -117,7 +118,8 @@ class Planted:
 
     async def by_hand(self, *statements: str) -> None:
         async with self._scene.engine.begin() as connection:
-            for statement in ("SET LOCAL session_replication_role = replica", *statements):
+            await without_guards(connection)
+            for statement in statements:
                 await connection.execute(text(statement))
 
 

@@ -17,6 +17,7 @@ from store.listing import Listed
 from store.shown import ShownDraft
 from tests.command import Command
 from tests.counted import assert_counted
+from tests.roles import without_guards
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads, put_draft
 
@@ -125,7 +126,7 @@ async def every_kind(scene: Scene) -> None:
         ids = await enroll_leads(connection, leads)
         await enroll_leads(connection, [a_lead("other")], a_sequence(name="other"))
         for one, (status, state) in zip(ids, product(InstanceStatus, ("none", *DraftState)), strict=True):
-            await connection.execute(text("SET LOCAL session_replication_role = replica"))
+            await without_guards(connection)
             sql = "UPDATE instances SET status = :status, step = 2, reason = 'operator' WHERE id = :id"
             await connection.execute(text(sql), {"status": str(status), "id": one})
             if state != "none":

@@ -9,11 +9,12 @@ from pathlib import Path
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from devstack.passable import temporary_folder
 from devstack.ports import free_ports
 from devstack.postgres import DATABASE, Postgres
 from devstack.temporal import Temporal
-from store.schema import migrate
 from tests.crash.world import World
+from tests.roles import lay_out
 from tests.scene import open_scene
 
 _ONE_AT_A_TIME = asyncio.Lock()  # Alembic keeps what it is doing in global variables
@@ -22,13 +23,13 @@ _ONE_AT_A_TIME = asyncio.Lock()  # Alembic keeps what it is doing in global vari
 @asynccontextmanager
 async def own_postgres(world: World) -> AsyncIterator[tuple[World, Postgres]]:
     """The world with a PostgreSQL of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        postgres = Postgres(Path(folder) / "postgres", durable=False, port=free_ports([None])[0])
+    with temporary_folder() as folder:
+        postgres = Postgres(folder / "postgres", durable=False, port=free_ports([None])[0])
         await postgres.start()
         try:
             url = await postgres.create_database(DATABASE)
             async with _ONE_AT_A_TIME:
-                await migrate(url)
+                await lay_out(url)
             async with open_scene(world.scene.client, url) as scene:
                 own = World(scene, world.office, world.temporal, world.turns)
                 async with own.open:

@@ -16,15 +16,21 @@ from tests.deploy.compose import FILE, ROOT, environment, ours, services
 from worker import _AROUND_A_SEND
 
 GIVEN = {
-    "POSTGRES_PASSWORD": "secret",
+    "POSTGRES_PASSWORD": "superusers",
+    "POSTGRES_OWNER_PASSWORD": "owners",
+    "POSTGRES_APP_PASSWORD": "applications",
+    "POSTGRES_TEMPORAL_PASSWORD": "temporals",
     "FOLLOWUP_SENDER": "Ada Lovelace <ada@example.test>",
     "FOLLOWUP_SMTP_URL": "smtp+starttls://ada:secret@mail.example.test:587",
     "FOLLOWUP_EVENT_SECRET": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0",
 }
 # What each image reads, as far as we use it
 READ_BY_IMAGE = {
-    # github.com/docker-library/docs, postgres: "Environment Variables"
-    "postgres": {"POSTGRES_USER", "POSTGRES_PASSWORD"},
+    # github.com/docker-library/docs, postgres: "Environment Variables"; PG*: libpq; the passwords: our roles.sh
+    "postgres": {
+        *("POSTGRES_PASSWORD", "PGHOST", "PGUSER", "PGPASSWORD"),
+        *("OWNER_PASSWORD", "APP_PASSWORD", "TEMPORAL_PASSWORD"),
+    },
     # github.com/temporalio/temporal, common/config/config_template_embedded.yaml; BIND_ON_IP also docker/scripts/sh/
     "temporalio/server": {
         *("DB", "DB_PORT", "POSTGRES_SEEDS", "POSTGRES_USER", "POSTGRES_PWD"),
@@ -95,7 +101,8 @@ def test_the_settings_accept_what_our_processes_are_given(name: str, monkeypatch
     for variable, value in environment(name, GIVEN).items():
         monkeypatch.setenv(variable, value)
     settings = Settings()
-    assert settings.database_url.get_secret_value() == "postgresql+psycopg://followup:secret@postgres:5432/followup"
+    user = "followup_owner:owners" if name == "migrate" else "followup_app:applications"
+    assert settings.database_url.get_secret_value() == f"postgresql+psycopg://{user}@postgres:5432/followup"
     assert settings.sender_address.addr_spec == "ada@example.test"
 
 
@@ -109,8 +116,22 @@ def test_the_hosts_folder_of_sequences_is_mounted_where_our_processes_look_for_i
 
 @pytest.mark.parametrize("missing", GIVEN)
 def test_nothing_starts_without_what_has_no_default(missing: str) -> None:
+    given = {name: value for name, value in GIVEN.items() if name != missing}
     with pytest.raises(KeyError, match=missing):
-        environment("worker", {name: value for name, value in GIVEN.items() if name != missing})
+        _ = [environment(name, given) for name in services()]
+
+
+@pytest.mark.parametrize(
+    ("password", "known_to"),
+    [
+        ("superusers", {"postgres", "roles"}),
+        ("owners", {"roles", "migrate"}),
+        ("applications", {"roles", "worker", "ingress"}),
+        ("temporals", {"roles", "temporal", "temporal-schema"}),
+    ],
+)
+def test_each_password_is_given_to_those_alone_that_need_it(password: str, known_to: set[str]) -> None:
+    assert {name for name in services() if password in str(environment(name, GIVEN))} == known_to
 
 
 @pytest.mark.parametrize("name", ours())
@@ -124,10 +145,11 @@ def test_every_command_of_our_image_exists(name: str) -> None:
             )
             assert helped.returncode == 0, helped.stderr
             assert [option for option in options if option.startswith("-") and option not in helped.stdout] == []
-        case [program, command]:
+        case [program, command, *options]:
             beside = Path(sys.executable).with_name(program)
             helped = subprocess.run([beside, command, "--help"], capture_output=True, text=True, check=False)
             assert helped.returncode == 0, helped.stderr
+            assert [option for option in options if option.startswith("-") and option not in helped.stdout] == []
 
 
 def test_the_ingress_is_published_and_looked_at_where_it_listens() -> None:
@@ -145,7 +167,9 @@ def test_the_worker_is_given_the_time_it_needs_to_finish_a_send() -> None:
 
 def test_what_is_needed_is_in_the_example_of_the_env_file_and_so_is_every_setting_with_its_default() -> None:
     stated = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
-    assert stated.keys() == {f"{PREFIX}{field}".upper() for field in Settings.model_fields} | {"POSTGRES_PASSWORD"}
+    assert stated.keys() == {f"{PREFIX}{field}".upper() for field in Settings.model_fields} | {
+        name for name in GIVEN if name.startswith("POSTGRES_")
+    }
     for field in ("concurrent_steps", "provider", "send_timeout", "task_queue", "workspace"):
         default = Settings.model_fields[field].get_default()
         plain = f"{default.total_seconds():g}" if isinstance(default, timedelta) else str(default)

@@ -11,11 +11,11 @@ from temporalio.client import Client
 
 from devstack.stack import Devstack
 from providers.choose import open_provider
-from store.schema import migrate
 from tests.counted import assert_counted
 from tests.crash.post_office import Place, PostOffice
 from tests.crash.process import PATIENCE
 from tests.deploy.previous import Previous
+from tests.roles import as_owner, lay_out
 from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence, open_scene
 from tests.store.worst import set_defaults
 
@@ -49,7 +49,7 @@ async def office() -> AsyncIterator[PostOffice]:
 @pytest.fixture
 def previous(tmp_path: Path, stack: Devstack, scene: Scene, office: PostOffice) -> Previous:
     settings = {
-        "FOLLOWUP_DATABASE_URL": scene.database_url,
+        "FOLLOWUP_DATABASE_URL": as_owner(scene.database_url),  # there was no other role
         "FOLLOWUP_SMTP_URL": office.url,
         "FOLLOWUP_SENDER": "Ada Lovelace <ada@example.test>",
         "FOLLOWUP_TASK_QUEUE": scene.task_queue,
@@ -73,13 +73,13 @@ async def test_the_previous_worker_goes_on_through_the_migration_and_hands_over_
 
 
 async def _deploy(scene: Scene, office: PostOffice, previous: Previous) -> None:
-    await previous.migrate(scene.database_url)
+    await previous.migrate(as_owner(scene.database_url))
     await previous.enroll(_SEQUENCE, _LEADS)
     sending = office.stand_at(Place.REPLY)
     old = await previous.worker()
     try:
         await sending.reached.wait()
-        await migrate(scene.database_url)
+        await lay_out(as_owner(scene.database_url))
         office.go_on()
         await scene.handle("lead-1").result()  # claimed on one schema, recorded on the next
 

@@ -62,14 +62,14 @@ async def test_the_schema_service_sets_up_both_databases_and_stops_at_the_first_
 
 
 async def test_the_worker_service_polls_and_ends_with_0_on_sigterm(
-    stack: Devstack, client: Client, database_url: str
+    stack: Devstack, client: Client, application_url: str
 ) -> None:
     queue = f"deploy-{uuid.uuid4().hex}"
-    given = {"POSTGRES_PASSWORD": "secret", "FOLLOWUP_SENDER": "Ada <ada@example.test>", "FOLLOWUP_TASK_QUEUE": queue}
-    given |= {"FOLLOWUP_EVENT_SECRET": SECRET}
+    given = {"POSTGRES_APP_PASSWORD": "secret", "FOLLOWUP_SENDER": "Ada <ada@example.test>"}
+    given |= {"FOLLOWUP_EVENT_SECRET": SECRET, "FOLLOWUP_TASK_QUEUE": queue}
     variables = environment("worker", given | {"FOLLOWUP_SMTP_URL": stack.running.smtp_url})
     # the names of other services mean something inside of compose alone
-    variables |= {"FOLLOWUP_DATABASE_URL": database_url, "TEMPORAL_ADDRESS": stack.temporal.address}
+    variables |= {"FOLLOWUP_DATABASE_URL": application_url, "TEMPORAL_ADDRESS": stack.temporal.address}
     _, *arguments = services()["worker"]["command"]
     worker = await asyncio.create_subprocess_exec(
         sys.executable, *arguments, cwd=ROOT, env=variables, stderr=asyncio.subprocess.PIPE
@@ -87,15 +87,15 @@ async def test_the_worker_service_polls_and_ends_with_0_on_sigterm(
 
 
 async def test_the_ingress_service_is_ready_takes_events_and_ends_with_0_on_sigterm(
-    stack: Devstack, database_url: str
+    stack: Devstack, application_url: str
 ) -> None:
     given = {
-        "POSTGRES_PASSWORD": "secret",
+        "POSTGRES_APP_PASSWORD": "secret",
         "FOLLOWUP_SENDER": "Ada <ada@example.test>",
         "FOLLOWUP_EVENT_SECRET": SECRET,
     }
     variables = environment("ingress", given | {"FOLLOWUP_SMTP_URL": stack.running.smtp_url})
-    variables |= {"FOLLOWUP_DATABASE_URL": database_url, "TEMPORAL_ADDRESS": stack.temporal.address}
+    variables |= {"FOLLOWUP_DATABASE_URL": application_url, "TEMPORAL_ADDRESS": stack.temporal.address}
     _, *arguments = services()["ingress"]["command"]
     arguments = ["127.0.0.1" if argument == "0.0.0.0" else argument for argument in arguments]  # noqa: S104  # compared
     ingress = await asyncio.create_subprocess_exec(

@@ -33,13 +33,13 @@ async def scene(database_url: str) -> AsyncIterator[Scene]:
 
 async def test_a_step_that_fails_five_times_waits_for_a_person_and_goes_on_once_mended(scene: Scene) -> None:
     provider = ScriptedProvider()
-    async with scene.engine.begin() as connection:
+    async with scene.by_hand() as connection:
         await connection.execute(text("ALTER TABLE drafts ADD CONSTRAINT never CHECK (recipient = 'nobody')"))
     async with scene.worker(provider):
         await scene.enroll(a_sequence(), a_lead())
         await until_page(scene.handle(), "**paused** (step_failed)")
         failed = await count(scene.handle(), EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED)
-        async with scene.engine.begin() as connection:
+        async with scene.by_hand() as connection:
             await connection.execute(text("ALTER TABLE drafts DROP CONSTRAINT never"))
         await scene.handle().execute_update("resume")
         ending = await scene.handle().result()

@@ -106,7 +106,7 @@ async def test_an_answer_that_could_not_be_recorded_goes_to_temporal_without_the
 
 
 async def test_an_error_of_an_activity_goes_to_temporal_without_the_row_that_the_database_quotes(scene: Scene) -> None:
-    async with scene.engine.begin() as connection:
+    async with scene.by_hand() as connection:
         await connection.exec_driver_sql("ALTER TABLE drafts ADD CONSTRAINT never CHECK (subject = '') NOT VALID")
     async with scene.worker(ScriptedProvider()):
         await _enroll(scene)

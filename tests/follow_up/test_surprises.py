@@ -40,7 +40,7 @@ async def test_a_provider_that_raises_leaves_the_outcome_unknown_and_its_words_u
 async def test_an_error_of_the_database_is_told_to_temporal_by_its_kind_alone(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with scene.engine.begin() as connection:
+    async with scene.by_hand() as connection:
         await connection.execute(text("ALTER TABLE drafts ADD CONSTRAINT never CHECK (recipient = 'nobody')"))
 
     async def failed() -> bool:

@@ -28,6 +28,7 @@ from store.drafts import Claim, StoredDraft
 from store.engine import open_engine
 from store.evidence import Seen
 from store.instances import set_status
+from tests.roles import without_guards
 from tests.scene import a_lead
 from tests.store.enrolled import enroll_leads, enroll_one, put_draft
 
@@ -38,8 +39,8 @@ _MANY, _SEEN, _AT_ONCE = 1000, 700, 10
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    opened = open_engine(database_url, connections=_AT_ONCE)
+async def engine(application_url: str) -> AsyncIterator[AsyncEngine]:
+    opened = open_engine(application_url, connections=_AT_ONCE)
     yield opened
     await opened.dispose()
 
@@ -94,7 +95,7 @@ async def _everything(engine: AsyncEngine) -> list[Any]:
 async def test_i3_of_a_thousand_unknown_sends_evidence_settles_just_those_that_were_seen(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         instances = await enroll_leads(connection, [a_lead(f"lead-{n}") for n in range(_MANY)])
-        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        await without_guards(connection)
         await connection.execute(text(_UNKNOWN_OF_ALL))
         await connection.execute(text("UPDATE instances SET status = 'paused', reason = 'send_outcome_unknown'"))
         await connection.execute(text(_TASK_OF_ALL))

@@ -11,9 +11,9 @@ from temporalio.client import Client
 from devstack.ports import free_ports
 from devstack.postgres import DATABASE, Postgres
 from ingress import make_app
-from store.schema import migrate
 from tests.app import App, enrolled, said
 from tests.ingress.post import MAIL_SECRET, SECRET, Poster, inside_of, problems
+from tests.roles import lay_out
 from tests.scene import open_scene
 
 
@@ -40,7 +40,7 @@ async def test_while_postgresql_is_down_the_answer_is_503_and_then_the_same_even
     client: Client, postgres: Postgres, tmp_path: Path
 ) -> None:
     url = await postgres.create_database(DATABASE)
-    await migrate(url)
+    await lay_out(url)
     async with open_scene(client, url) as scene, _posting(App(scene, tmp_path)) as poster:
         before, during = enrolled(), said("lead.replied", lead_id="lead-1")
         assert (await poster.says(before)).status_code == 200

@@ -9,7 +9,7 @@ from store.engine import open_engine
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    opened = open_engine(database_url, connections=10)
+async def engine(application_url: str) -> AsyncIterator[AsyncEngine]:
+    opened = open_engine(application_url, connections=10)
     yield opened
     await opened.dispose()

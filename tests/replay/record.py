@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,10 +17,11 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from devstack.passable import temporary_folder
 from devstack.stack import Devstack
 from devstack.temporal import binary
-from store.schema import migrate
 from tests.replay.stories import SKIPPING_TIME, STORIES
+from tests.roles import lay_out
 from tests.scene import open_scene
 from workflows.search_attributes import register
 
@@ -31,8 +31,8 @@ HISTORIES = Path(__file__).parent / "histories"
 async def record(names: list[str]) -> None:
     """Play stories on a devstack of their own and write their histories down."""
     HISTORIES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        async with Devstack(Path(folder), durable=False, in_memory=True, usual_ports=False) as stack:
+    with temporary_folder() as folder:
+        async with Devstack(folder, durable=False, in_memory=True, usual_ports=False) as stack:
             client = await Client.connect(stack.temporal.address, data_converter=pydantic_data_converter)
             for name in names:
                 if name in SKIPPING_TIME:
@@ -56,7 +56,7 @@ async def _skipping_time() -> AsyncIterator[Client]:
 
 async def _record(stack: Devstack, client: Client, name: str) -> None:
     database_url = await stack.postgres.create_database(name)
-    await migrate(database_url)
+    await lay_out(database_url)
     async with open_scene(client, database_url) as scene:
         scene.workspace = name
         await STORIES[name](scene)

@@ -146,12 +146,12 @@ async def _tries_again(scene: Scene) -> bool:
 
 async def failed_five_times_then_resumed(scene: Scene) -> None:
     """Its back-offs last for minutes, so it is played in skipped time."""
-    async with scene.engine.begin() as connection:
+    async with scene.by_hand() as connection:
         await connection.exec_driver_sql("ALTER TABLE drafts ADD CONSTRAINT never CHECK (recipient = 'nobody')")
     async with scene.worker(ScriptedProvider()):
         await scene.enroll(a_sequence(), a_lead())
         await until_page(scene.handle(), "**paused** (step_failed)")
-        async with scene.engine.begin() as connection:
+        async with scene.by_hand() as connection:
             await connection.exec_driver_sql("ALTER TABLE drafts DROP CONSTRAINT never")
         await scene.handle().execute_update("resume")
         await scene.handle().result()

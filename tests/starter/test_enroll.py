@@ -227,7 +227,7 @@ async def test_what_was_enrolled_before_a_failure_is_said_and_running_it_again_d
 ) -> None:
     rows = "".join(f"l{number},l{number}@example.org,Grace,pro\n" for number in range(260))
     leads = file(tmp_path, "leads.csv", HEADER + rows)
-    async with scene.engine.begin() as connection:
+    async with scene.by_hand() as connection:
         await connection.exec_driver_sql(
             "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
             " $$ BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = 'disk_full'; END $$;"
@@ -238,7 +238,7 @@ async def test_what_was_enrolled_before_a_failure_is_said_and_running_it_again_d
     assert (broken.code, broken.out) == (1, "250 enrolled, 0 already enrolled, 0 refused\n")
     assert "(disk full)" in broken.lines[0]
     assert broken.lines[1].endswith("run the same command again to do the rest")
-    async with scene.engine.begin() as connection:
+    async with scene.by_hand() as connection:
         await connection.exec_driver_sql("DROP TRIGGER fail ON instances")
     again = await starter("enroll", "--sequence", sequence, leads)
     assert again == (0, "10 enrolled, 250 already enrolled, 0 refused\n", "")

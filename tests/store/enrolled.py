@@ -13,6 +13,7 @@ from domain.sequence import Sequence
 from store.instances import Enrolment, enroll
 from store.leads import save_leads
 from store.sequences import save_sequence
+from tests.roles import AS_BEFORE, without_guards
 from tests.scene import a_lead, a_sequence
 
 WORKSPACE = "w"
@@ -57,9 +58,10 @@ async def put_draft(connection: AsyncConnection, instance: str, step: int = 1, *
     } | more
     values = _what_its_state_needs(values["state"]) | values
     columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-    await connection.execute(text("SET LOCAL session_replication_role = replica"))
+    await without_guards(connection)
     await connection.execute(text(f"INSERT INTO drafts ({columns}) VALUES ({marks})"), values)  # noqa: S608  # ours
     await connection.execute(text("SET LOCAL session_replication_role = origin"))
+    await connection.execute(text(AS_BEFORE))
     return str(values["id"])
 
 

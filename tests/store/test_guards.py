@@ -376,6 +376,17 @@ async def test_i8_an_instance_changed_by_hand_is_in_the_ledger(connection: Async
     assert (await _story(connection, instance, "instance"))[1:] == [("active", "paused", "night shift", "asked to")]
 
 
+async def test_i8_a_table_of_a_sessions_own_does_not_take_the_ledgers_rows(
+    connection: AsyncConnection, instance: str
+) -> None:
+    await connection.execute(text("CREATE TEMPORARY TABLE ledger (LIKE public.ledger) ON COMMIT DROP"))
+    await connection.execute(
+        text("UPDATE instances SET status = 'paused', reason = 'operator', who = 'me', why = 'so'")
+    )
+    await connection.execute(text("DROP TABLE pg_temp.ledger"))
+    assert (await _story(connection, instance, "instance"))[1:] == [("active", "paused", "me", "so")]
+
+
 async def test_i8_a_new_reason_alone_is_in_the_ledger(connection: AsyncConnection, instance: str) -> None:
     await connection.execute(text("UPDATE instances SET reason = 'thread_busy', who = 'me', why = 'so'"))
     assert (await _story(connection, instance, "instance"))[1:] == [("active", "active", "me", "so")]

@@ -345,18 +345,18 @@ class Machine(RuleBasedStateMachine):
 
 
 @contextmanager
-def _loop(database_url: str) -> Iterator[tuple[asyncio.Runner, AsyncEngine]]:
+def _loop(application_url: str) -> Iterator[tuple[asyncio.Runner, AsyncEngine]]:
     """An event loop for rules, which are no coroutines, and an engine that lives in it."""
     with asyncio.Runner() as runner:
-        engine = open_engine(database_url)
+        engine = open_engine(application_url)
         try:
             yield runner, engine
         finally:
             runner.run(engine.dispose())
 
 
-def test_i1_i2_i3_i8_whatever_happens_in_whatever_order(database_url: str) -> None:
-    with _loop(database_url) as (Machine.runner, Machine.engine):
+def test_i1_i2_i3_i8_whatever_happens_in_whatever_order(application_url: str) -> None:
+    with _loop(application_url) as (Machine.runner, Machine.engine):
         run_state_machine_as_test(Machine, settings=PLAYED)
 
 
@@ -386,8 +386,8 @@ async def _do(game: Game, doing: str, step: int, run: str, what: Any) -> None:
             await game.pause(step)
 
 
-def test_i1_i2_i3_i8_whatever_happens_at_once(database_url: str) -> None:
-    with _loop(database_url) as (runner, engine):
+def test_i1_i2_i3_i8_whatever_happens_at_once(application_url: str) -> None:
+    with _loop(application_url) as (runner, engine):
 
         @PLAYED
         @given(st.lists(st.lists(DOINGS, min_size=2, max_size=8), min_size=1, max_size=5))

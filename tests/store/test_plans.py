@@ -47,6 +47,8 @@ from store import (
     tasks,
 )
 from store.engine import open_engine
+from store.grants import APPLICATION
+from tests.roles import as_application
 from tests.scene import a_lead, a_sequence
 from tests.store import reading_all
 from tests.store.million import ONE, lay_down
@@ -244,9 +246,11 @@ def test_every_query_has_its_plan_tested() -> None:
 
 @pytest.fixture(scope="module")
 async def million(module_url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine on the file's database, after a million rows were laid down."""
-    engine = open_engine(module_url)
-    await lay_down(engine)
+    """The application's engine on the file's database, after a million rows were laid down."""
+    owner = open_engine(module_url)
+    await lay_down(owner)
+    await owner.dispose()
+    engine = open_engine(as_application(module_url))
     yield engine
     await engine.dispose()
 
@@ -317,6 +321,28 @@ def _numbered(statement: str) -> str:
     """The statement with `$1` for `%(name)s`, as the server sees it."""
     names: dict[str, int] = {}
     return re.sub(r"%\((\w+)\)s", lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement)
+
+
+async def test_the_application_is_granted_what_its_statements_do_and_no_more(on_million: AsyncConnection) -> None:
+    done: set[tuple[str, str]] = set()
+    for call in CALLS.values():
+        async with on_million.begin_nested() as undone:
+            for statement, _ in await _statements(on_million, call):
+                done |= set(_writes(statement))
+            await undone.rollback()
+    granted = {(table, one) for table, privileges in APPLICATION.items() for one in re.findall(r"[A-Z]+", privileges)}
+    assert done == {(table, one) for table, one in granted if one != "SELECT"}
+
+
+def _writes(statement: str) -> Iterator[tuple[str, str]]:
+    for table in re.findall(r"\bINSERT INTO (\w+)", statement):
+        yield table, "INSERT"
+        if "DO UPDATE SET" in statement:
+            yield table, "UPDATE"
+    for table in re.findall(r"\bUPDATE (\w+) SET", statement):
+        yield table, "UPDATE"
+    for table in re.findall(r"\bDELETE FROM (\w+)", statement):
+        yield table, "DELETE"
 
 
 async def test_a_plan_that_reads_a_table_from_end_to_end_is_seen(on_million: AsyncConnection) -> None:

@@ -3,6 +3,7 @@
 from sqlalchemy import text
 
 from store.engine import open_engine
+from tests.roles import as_owner
 
 WORST = {
     "synchronous_commit": "off",
@@ -22,7 +23,7 @@ WORST = {
 
 async def set_defaults(database_url: str, defaults: dict[str, str]) -> None:
     """Set what sessions of a database that are opened from now on begin with."""
-    engine = open_engine(database_url, connections=1)
+    engine = open_engine(as_owner(database_url), connections=1)
     name = database_url.rpartition("/")[2]
     async with engine.begin() as connection:
         for setting, value in defaults.items():
