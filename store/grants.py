@@ -18,7 +18,7 @@ APPLICATION = {
     "compatibility": "SELECT",
     "drafts": "SELECT, INSERT, UPDATE",
     "events": "SELECT, INSERT, UPDATE",
-    "evidence": "SELECT, INSERT",
+    "evidence": "SELECT, INSERT, UPDATE (settled)",
     "instances": "SELECT, INSERT, UPDATE",
     "lead_addresses": "SELECT, INSERT, DELETE",
     "leads": "SELECT, INSERT, UPDATE",
