@@ -29,7 +29,7 @@ from store.facts import StepFacts, lock_step, read_facts
 from store.instances import set_status
 from store.tasks import close_tasks
 
-# No settlement touches a claim younger than this; so its holder need not ask within it whether it still holds.
+# No settlement touches a claim younger than this: most sends take a second, and record what became of them themselves.
 FRESH = timedelta(seconds=5)
 # How soon to look again at a draft that another run's attempt is sending: most sends take a second.
 _LOOK_AGAIN = timedelta(seconds=15)
