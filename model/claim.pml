@@ -174,7 +174,9 @@ inline record(token, outcome) {             /* sets `answer`, and `late` */
         if
         :: outcome == SENT -> settle_as(SENT); go_on()
         :: outcome == REFUSED -> settle_as(REFUSED); set_status(PAUSED); answer = PAUSED
-        :: outcome == NOT_SENT -> release(); set_status(ACTIVE); answer = HELD
+        :: outcome == NOT_SENT ->
+            broken(claim_token[i] != token && may_be_out[i], "| I3: what may have been sent is released by the answer of another claim\n");
+            release(); set_status(ACTIVE); answer = HELD
         :: outcome == UNKNOWN -> mark_unknown()
         fi;
         if

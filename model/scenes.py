@@ -114,7 +114,7 @@ BROKEN = {
     "the stop is read before the claim's transaction": Play(1, _V.STOP_READ_BEFORE, stops=1),
     "a second attempt takes up its run's claim and sends": Play(2, _V.ATTEMPT_TWO_SENDS, reruns=1),
     "not_sent is accepted before the claim is overdue": Play(2, _V.NOT_SENT_AT_ONCE, words=1),
-    "an outcome is recorded without its token": Play(3, _V.RECORD_WITHOUT_TOKEN, words=1, calm=1, only_not_sent=1),
+    "an outcome is recorded without its token": Play(2, _V.RECORD_WITHOUT_TOKEN, words=1, calm=1, only_not_sent=1),
     "a not_sent is taken of a later try": Play(3, _V.WORDS_OF_ANY_TRY, words=1, calm=1, only_not_sent=1),
     "nothing guards the thread": Play(2, _V.THREAD_UNGUARDED, instances=2),
     "a 4yz after the terminator is taken for a proof": Play(2, _V.LATE_DEFERRAL_PROVES),
