@@ -23,6 +23,7 @@ bool cap, gap, alone;    /* what limits sends: a cap of one, a gap, one follow-u
 #define ISOLATION_UNPINNED (variant == 5)      /* facts are those of the transaction's first statement, which waits for locks */
 #define ADDRESS_READ_ONCE (variant == 6)
 #define FROZEN_UNREAD (variant == 7)
+#define OLD_ADDRESS_UNLOCKED (variant == 8)
 
 mtype = { NONE, PENDING, SENDING, SENT, NOT_SENT, UNKNOWN };
 
@@ -33,6 +34,7 @@ byte frozen_to[2];                          /* the address its message goes to *
 bool long_ago[2];                           /* it was sent, or claimed, longer ago than the gap */
 bool over[2];                               /* the follow-up has ended */
 bool stop_of[2];                            /* a stop was recorded that reaches the address */
+bool moved;                                 /* lead 2 had the other address before */
 byte recipient[2], row[2], name[2];         /* locks, and who holds them; 0: nobody */
 
 /* --- the truth, for the assertions ------------------------------------------------------------------------------- */
@@ -133,20 +135,35 @@ done:
     skip
 }
 
-/* --- intake/event_facts.py, _stop: lead j has replied ----------------------------------------------------------------- */
+/* --- intake/event_facts.py, _stop: lead j has replied, now or before it was moved (reach_of) --------------------------- */
 proctype Stop() {
     byte j, at, me = STOPPER;
+    bool wants[2];
 end_stop:
     atomic { stops_left > 0 -> stops_left--; if :: j = 0 :: j = 1 fi };
-    atomic { can_lock(name[j], me) -> name[j] = me; at = address[j] };        /* lock_person */
-    atomic { can_lock(recipient[at], me) -> recipient[at] = me };
+    atomic { can_lock(name[j], me) -> name[j] = me;                           /* lock_person */
+        wants[address[j]] = true;
+        if :: j == 1 && moved && !OLD_ADDRESS_UNLOCKED -> wants[A] = true; wants[B] = true :: else fi };
+    if
+    :: atomic { !wants[A] }
+    :: atomic { wants[A] && can_lock(recipient[A], me) -> recipient[A] = me }
+    fi;
+    if
+    :: atomic { !wants[B] }
+    :: atomic { wants[B] && can_lock(recipient[B], me) -> recipient[B] = me }
+    fi;
     atomic { can_lock(row[j], me) -> row[j] = me };
-    atomic { printf("| the app says that lead %d has replied: a stop of address %c\n", j + 1, 'A' + at);
+    atomic {
+        if
+        :: at = address[j]
+        :: j == 1 && moved -> at = 1 - address[j]
+        fi;
+        printf("| the app says that lead %d has replied: a stop of address %c\n", j + 1, 'A' + at);
         stopped[at] = true; stop_of[at] = true; over[j] = true;
         if :: address[1 - j] == at && !STOP_OF_LEAD_ALONE -> over[1 - j] = true :: else fi;        /* end_reached */
         if :: state[0] == PENDING && over[0] -> state[0] = NOT_SENT :: else fi;
         if :: state[1] == PENDING && over[1] -> state[1] = NOT_SENT :: else fi;
-        commit(); j = 0; at = 0 }
+        commit(); j = 0; at = 0; wants[A] = false; wants[B] = false }
 }
 
 /* --- intake/event_facts.py, _update: lead 2 has another address --------------------------------------------------------- */
@@ -157,7 +174,7 @@ end_move:
     atomic { can_lock(recipient[A], me) -> recipient[A] = me };
     atomic { can_lock(recipient[B], me) -> recipient[B] = me };
     atomic { can_lock(row[1], me) -> row[1] = me };
-    atomic { address[1] = 1 - address[1]; printf("| lead 2 is moved to address %c\n", 'A' + address[1]); commit() }
+    atomic { address[1] = 1 - address[1]; moved = true; printf("| lead 2 is moved to address %c\n", 'A' + address[1]); commit() }
 }
 
 proctype Clock() {

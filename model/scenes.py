@@ -65,6 +65,7 @@ class SharedVariant(IntEnum):
     ISOLATION_UNPINNED = 5
     ADDRESS_READ_ONCE = 6
     FROZEN_UNREAD = 7
+    OLD_ADDRESS_UNLOCKED = 8
 
 
 @dataclass(frozen=True)
@@ -150,5 +151,6 @@ SHARED_BROKEN = {
     "facts are those from before the wait (isolation is not pinned)": Shared(_S.ISOLATION_UNPINNED, cap=1),
     "a lead that has moved meanwhile is not locked anew": Shared(_S.ADDRESS_READ_ONCE, moves=1, cap=1),
     "a stop of the address that a draft is frozen to is not read": Shared(_S.FROZEN_UNREAD, stops=1, moves=1),
+    "a stop does not lock an address that its lead had before": Shared(_S.OLD_ADDRESS_UNLOCKED, stops=1, moves=1),
     "a cap does not count what went where a draft is frozen to": Shared(_S.FROZEN_UNREAD, moves=1, cap=1),
 }

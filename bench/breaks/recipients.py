@@ -47,9 +47,16 @@ BREAKS = [
     Break(
         "a stop locks its recipient",
         "store/leads.py",
-        "    await lock_recipients(connection, workspace, [*current, *also])\n",
+        "    await lock_recipients(connection, workspace, [*current, *had, *also])\n",
         "",
         _RECIPIENTS + "test_i4_i10_a_stop_under_one_id_waits_for_a_claim_under_another",
+    ),
+    Break(
+        "a stop locks the addresses that its lead had",
+        "store/leads.py",
+        "[*current, *had, *also]",
+        "[*current, *also]",
+        _RECIPIENTS + "test_i4_i10_a_stop_waits_for_a_claim_of_an_address_that_its_lead_had",
     ),
     Break(
         "a stop of the address that a draft is frozen to is heeded",

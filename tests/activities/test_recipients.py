@@ -21,7 +21,7 @@ from domain.sequence import Sequence, StopKind
 from domain.step import DeliverStep, Held, Paused, Stopped
 from intake.stopping import end_reached
 from store.drafts import Claim, StoredDraft
-from store.leads import lock_person
+from store.leads import keep_addresses, lock_person
 from store.locks import lock_domains, lock_recipients
 from store.stops import RecordedStop, record_stop
 from store.suppressions import suppress
@@ -256,6 +256,14 @@ async def test_a_suppression_waits_for_a_claim_that_is_under_way(engine: AsyncEn
 async def test_i4_i10_a_stop_under_one_id_waits_for_a_claim_under_another(engine: AsyncEngine) -> None:
     [instance, _] = await _enroll(engine, _sharing(2))
     await _waits_for_a_claim(engine, instance, _stop(engine, "lead-1"), "shared@example.test")
+
+
+async def test_i4_i10_a_stop_waits_for_a_claim_of_an_address_that_its_lead_had(engine: AsyncEngine) -> None:
+    """It may have happened before the lead moved, and reaches whoever has that address."""
+    [instance, _] = await _enroll(engine, [*_sharing(1), a_lead("moved")])
+    async with engine.begin() as connection:
+        await keep_addresses(connection, WORKSPACE, "moved", [(datetime.now(UTC), "shared@example.test")])
+    await _waits_for_a_claim(engine, instance, _stop(engine, "moved"), "shared@example.test")
 
 
 async def _waits_for_a_claim(
