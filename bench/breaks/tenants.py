@@ -23,6 +23,6 @@ BREAKS = [
         "activities/linking.py",
         "        named = message_hash(self._key, draft_id)\n",
         '        named = message_hash(b"", draft_id)\n',
-        "tests/follow_up/test_page.py::test_the_message_id_that_is_looked_for_is_the_one_that_was_sent",
+        "tests/follow_up/test_page.py::test_an_unknown_send_is_explained_with_what_to_look_for_and_every_way_to_go_on",
     ),
 ]
