@@ -18,7 +18,20 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.breaks import claiming, commands, doors, files, inbound, restoring, schema, sending, settling
+from bench.breaks import (
+    claiming,
+    commands,
+    committing,
+    doors,
+    files,
+    inbound,
+    recipients,
+    restoring,
+    schema,
+    sending,
+    settling,
+    tenants,
+)
 from bench.breaks.broken import Break
 from bench.command import run_command
 
@@ -26,12 +39,15 @@ _HOME = Path(__file__).parents[1]
 BREAKS = [
     *claiming.BREAKS,
     *commands.BREAKS,
+    *committing.BREAKS,
     *doors.BREAKS,
     *files.BREAKS,
     *inbound.BREAKS,
+    *recipients.BREAKS,
     *restoring.BREAKS,
     *sending.BREAKS,
     *settling.BREAKS,
+    *tenants.BREAKS,
     *schema.BREAKS,
 ]
 # Each needs a PostgreSQL and a Temporal of its own, for seconds.

@@ -2,9 +2,21 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 
-from model.scenes import BROKEN, ENDLESS, MADE_UP_FOR, SCENES, WINDOW, WINDOW_UNUSED, Play
-from model.searching import Found, How, Searcher, SearchError, missing, searchers
+from model.scenes import (
+    BROKEN,
+    ENDLESS,
+    MADE_UP_FOR,
+    SCENES,
+    SHARED,
+    SHARED_BROKEN,
+    WINDOW,
+    WINDOW_UNUSED,
+    Play,
+    Shared,
+)
+from model.searching import RECIPIENT, Found, How, Searcher, SearchError, missing, searchers
 
 
 def main() -> int:
@@ -20,13 +32,16 @@ def main() -> int:
             right.append(_found_out("The known exception", shortest, WINDOW))
             right.append(_holds("And no other", deep, WINDOW_UNUSED))
             right.append(_holds("Another guard makes up for it", deep, MADE_UP_FOR))
+        with searchers(How.DEEP, How.SHORTEST, of=RECIPIENT) as (deep, shortest):
+            right.append(_holds("Two leads with one address", deep, SHARED))
+            right.append(_found_out("A guard of theirs is left out", shortest, SHARED_BROKEN))
     except SearchError as error:
         print(error, file=sys.stderr)
         return 1
     return 0 if all(right) else 1
 
 
-def _holds(title: str, searcher: Searcher, plays: dict[str, Play]) -> bool:
+def _holds(title: str, searcher: Searcher, plays: Mapping[str, Play | Shared]) -> bool:
     print(f"{title}\n{'states':>12} {'transitions':>12} {'depth':>6}")
     found = [_told(name, searcher.search(play)) for name, play in plays.items()]
     right = not any(one.trace for one in found)
@@ -40,7 +55,7 @@ def _told(name: str, found: Found) -> Found:
     return found
 
 
-def _found_out(title: str, searcher: Searcher, plays: dict[str, Play]) -> bool:
+def _found_out(title: str, searcher: Searcher, plays: Mapping[str, Play | Shared]) -> bool:
     print(title)
     right = True
     for name, play in plays.items():

@@ -2,7 +2,8 @@
  *
  * Whoever reads the Python finds its names here: deliver_step, claim_step, settle, record, take_evidence, the gate, FRESH,
  * lease, overdue, token, run, generation. A transaction under the lead's lock is one atomic step. Between two steps everybody
- * else may act, time may pass, and a process may stay suspended for as long as it likes, or die.
+ * else may act, time may pass, and a process may stay suspended for as long as it likes, or die. Several leads with one
+ * address have a model of their own, recipient.pml.
  * What is modelled, what is not, and how to read a trace: docs/why.md, "The claim as a model".
  *
  * `broken` states what must never be; its sentence, and all that printf says behind a bar, is the trace. <n> is a word of mtype.
@@ -15,7 +16,7 @@
 
 /* What a search plays, and which guard it leaves out: model/scenes.py says it by MODEL_* in the environment of pan. */
 byte variant, instances = 1, max_attempts, words_left, resets_left, reruns_left, stragglers_left, stops_left;
-byte evidence_left, outages_left;
+byte evidence_left, outages_left, crashes_left;
 bool calm;               /* nothing fails and nobody dies; a process may still be suspended for good */
 bool only_not_sent;      /* of all that an operator may say */
 bool fingers;            /* an operator speaks at any time, and not only where something waits for a word */
@@ -37,6 +38,9 @@ bool fingers;            /* an operator speaks at any time, and not only where s
 #define ANY_RUN_GIVES_UP (variant == 14)
 #define THREAD_BY_INDEX_ALONE (variant == 15)
 #define LATE_DEFERRAL_PROVES (variant == 17)
+#define LEASE_BY_DATABASE_ALONE (variant == 18)
+#define LEASE_BY_OWN_CLOCK_ALONE (variant == 19)
+#define COMMITS_UNPINNED (variant == 20)
 #define WINDOW_UNUSED (variant == 16)        /* the window is open, but nobody says not_sent while a process stands in it */
 
 mtype = { NOTHING,
@@ -170,7 +174,9 @@ inline record(token, outcome) {             /* sets `answer`, and `late` */
         if
         :: outcome == SENT -> settle_as(SENT); go_on()
         :: outcome == REFUSED -> settle_as(REFUSED); set_status(PAUSED); answer = PAUSED
-        :: outcome == NOT_SENT -> release(); set_status(ACTIVE); answer = HELD
+        :: outcome == NOT_SENT ->
+            broken(claim_token[i] != token && may_be_out[i], "| I3: what may have been sent is released by the answer of another claim\n");
+            release(); set_status(ACTIVE); answer = HELD
         :: outcome == UNKNOWN -> mark_unknown()
         fi;
         if
@@ -285,7 +291,8 @@ inline claim_draft() {
 inline claim_step() {                       /* sets `answer`; NOTHING when the claim is ours */
     answer = NOTHING;
     if
-    :: state[i] == SENDING -> settle_sending(this_run)
+    :: holds(i, token) -> printf("|     its token says that it has claimed already\n")
+    :: state[i] == SENDING && !holds(i, token) -> settle_sending(this_run)
     :: state[i] != SENDING && state[i] != ABSENT && state[i] != PENDING -> standing()
     :: else ->                              /* domain/permission.py: forbidden */
         if
@@ -356,6 +363,8 @@ inline finish(what) {                       /* _record, and the activity's end *
     die()
 }
 
+#define asks_for_lease (!GATE_WITHOUT_LEASE && !LEASE_BY_OWN_CLOCK_ALONE)
+#define looks_at_lease (!GATE_WITHOUT_LEASE && !LEASE_BY_DATABASE_ALONE)
 #define reads_before (STOP_READ_BEFORE || instances == 2)
 
 /* One attempt at deliver_step: claim, call, record. Its token is its number; `nth` is its number in Temporal. */
@@ -382,6 +391,7 @@ proctype deliver_step(byte i; byte this_run; byte token; byte nth; byte reports_
             if :: answer == READY -> answer = HELD :: else fi;
             report(); die() }
     fi;
+claiming:
     if
     :: atomic { !calm -> printf("| attempt %d: its worker dies before it has claimed anything\n", token);
             if :: reads_before && instances == 2 -> locked[i] = false :: else fi;
@@ -390,7 +400,12 @@ proctype deliver_step(byte i; byte this_run; byte token; byte nth; byte reports_
             printf("| attempt %d of run %d wants to deliver the step of follow-up %d\n", token, this_run, i + 1);
             claim_step();
             locked[i] = false;
-            if :: answer != NOTHING -> report(); die() :: else fi }
+            if :: answer != NOTHING -> report(); die() :: else fi;
+            if
+            :: true                         /* whose COMMIT is not answered asks again: activities/steps.py, _while_up */
+            :: crashes_left > 0 -> crashes_left--; printf("| the database crashes when it has committed, and does not answer\n");
+                goto claiming
+            fi }
     fi;
 
 gate:
@@ -400,10 +415,9 @@ gate:
     :: atomic { !calm -> printf("| attempt %d is refused before the point of no return\n", token); finish(REFUSED) }
     :: atomic {
             held_when_asked = holds(i, token);
-            if
-            :: age[token] == FRESH -> printf("| attempt %d asks its gate: its claim is fresh\n", token)
-            :: age[token] != FRESH && GATE_WITHOUT_TOKEN -> printf("| attempt %d asks its gate, which asks nobody\n", token)
-            :: age[token] != FRESH && !GATE_WITHOUT_TOKEN && holds(i, token) ->
+            if                              /* holds_claim: the token, and the lease by PostgreSQL's clock */
+            :: GATE_WITHOUT_TOKEN -> printf("| attempt %d asks its gate, which asks nobody\n", token)
+            :: !GATE_WITHOUT_TOKEN && holds(i, token) && (age[token] < LEASE_OVER || !asks_for_lease) ->
                 printf("| attempt %d asks its gate: the database says that it still holds\n", token)
             :: else -> printf("| attempt %d asks its gate: it holds no longer, and writes nothing\n", token); finish(NOT_SENT)
             fi }
@@ -412,7 +426,7 @@ gate:
     :: atomic { !calm -> printf("| attempt %d: its worker dies\n", token); die() }
     :: atomic { true ->                     /* an `else` below must not mean the option above, too: spin would take it so */
             if
-            :: age[token] >= LEASE_OVER && !GATE_WITHOUT_LEASE ->
+            :: age[token] >= LEASE_OVER && looks_at_lease ->       /* by its own clock: the answer may have been long in coming */
                 printf("| attempt %d: its lease is over, and it writes nothing\n", token); finish(NOT_SENT)
             :: else
             fi;
@@ -593,6 +607,16 @@ end_resetter:
         run FollowUpWorkflow(i, 2) }
 }
 
+/* store/engine.py: what is committed and answered is on disk (synchronous_commit). Else a crash takes the last second back;
+ * nothing else is committed of a follow-up in that second, so scenes with a crash have no stops and no evidence */
+proctype Crash(byte i) {
+end_crash:
+    atomic { crashes_left > 0 && COMMITS_UNPINNED && state[i] == SENDING && age[claim_token[i]] == FRESH && !beyond -> crashes_left--;
+        printf("| the database crashes, and has forgotten the claim of attempt %d\n", claim_token[i]);
+        if :: generation[i] == 1 -> state[i] = ABSENT; rows[i] = 0 :: else -> state[i] = PENDING fi;
+        claim_token[i] = 0; claim_run[i] = 0 }
+}
+
 proctype Silence(byte i) {                  /* a job that releases what nobody has answered for long enough */
 end_silence:
     atomic { RELEASED_ON_SILENCE && unlocked(i) && state[i] == UNKNOWN && age[claim_token[i]] == OVERDUE ->
@@ -631,16 +655,18 @@ init {
             now.resets_left = said_to_pan("MODEL_RESETS"); now.reruns_left = said_to_pan("MODEL_RERUNS");
             now.stragglers_left = said_to_pan("MODEL_STRAGGLERS"); now.stops_left = said_to_pan("MODEL_STOPS");
             now.evidence_left = said_to_pan("MODEL_EVIDENCE"); now.outages_left = said_to_pan("MODEL_OUTAGES");
+            now.crashes_left = said_to_pan("MODEL_CRASHES");
             now.fingers = said_to_pan("MODEL_FINGERS"); now.calm = said_to_pan("MODEL_CALM"); now.only_not_sent = said_to_pan("MODEL_ONLY_NOT_SENT");
         };
         /* what may happen may also not happen: a person who does not come, a lead who does not reply */
         select(n : 0 .. words_left); words_left = n; select(n : 0 .. resets_left); resets_left = n;
         select(n : 0 .. reruns_left); reruns_left = n; select(n : 0 .. stragglers_left); stragglers_left = n;
         select(n : 0 .. stops_left); stops_left = n; select(n : 0 .. evidence_left); evidence_left = n;
-        select(n : 0 .. outages_left); outages_left = n; n = 0;
+        select(n : 0 .. outages_left); outages_left = n;
+        select(n : 0 .. crashes_left); crashes_left = n; n = 0;
         for (i : 0 .. instances - 1) {
             run FollowUpWorkflow(i, 1); run Operator(i); run App(i); run Witness(i); run Resetter(i); run Watch(i);
-            run Silence(i)
+            run Silence(i); run Crash(i)
         }
         run Clock()
     }

@@ -1,4 +1,4 @@
-"""Runs spin: makes a searcher of claim.pml, lets it search, and reads what it found."""
+"""Runs spin: makes a searcher of a model, lets it search, and reads what it found."""
 
 import os
 import re
@@ -12,9 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from model.scenes import Play
+from model.scenes import Play, Shared
 
-SOURCE = Path(__file__).with_name("claim.pml")
+CLAIM = Path(__file__).with_name("claim.pml")
+RECIPIENT = Path(__file__).with_name("recipient.pml")
 NEEDED = ("spin", "gcc")
 # A searcher that needs more has lost its way: the largest scene needs a quarter of it.
 _MEMORY_MEGABYTES = 4096
@@ -49,9 +50,10 @@ def missing() -> list[str]:
 
 
 class Searcher:
-    """A program that searches the model, and the folder in which it runs."""
+    """A program that searches a model, and the folder in which it runs."""
 
-    def __init__(self, folder: Path, how: How) -> None:
+    def __init__(self, source: Path, folder: Path, how: How) -> None:
+        self._source = source
         self._folder = folder
         self._how = how
         self._program = folder / f"pan-{how.name.lower()}"
@@ -61,28 +63,28 @@ class Searcher:
         flags = ["-O0", "-w", "-DCOLLAPSE", "-DNOFAIR", f"-DMEMLIM={_MEMORY_MEGABYTES}", *self._how.split()]
         _run(["gcc", *flags, "-o", str(self._program), "pan.c"], self._folder)
 
-    def search(self, play: Play) -> Found:
+    def search(self, play: Play | Shared) -> Found:
         """Search all that a play allows."""
         said = {f"MODEL_{name.upper()}": str(int(value)) for name, value in asdict(play).items()}
         environment = {**os.environ, **said}
         options = [f"-m{_DEPTH}", *(["-l"] if self._how is How.CYCLES else [])]
         told = _run([str(self._program), *options], self._folder, environment)
-        trail = self._folder / "claim.pml.trail"
+        trail = self._folder / f"{self._source.name}.trail"
         trace: tuple[str, ...] = ()
         if trail.exists():
-            trace = sentences(_run([str(self._program), "-r"], self._folder, environment))
+            trace = sentences(self._source, _run([str(self._program), "-r"], self._folder, environment))
             trail.unlink()
         return _read(told, trace)
 
 
 @contextmanager
-def searchers(*hows: How) -> Iterator[list[Searcher]]:
-    """Make searchers in a folder of their own, which is removed afterwards."""
+def searchers(*hows: How, of: Path = CLAIM) -> Iterator[list[Searcher]]:
+    """Make searchers of a model in a folder of their own, which is removed afterwards."""
     with TemporaryDirectory(prefix="model-") as name:
         folder = Path(name)
-        shutil.copy(SOURCE, folder)
-        _run(["spin", "-a", SOURCE.name], folder)
-        made = [Searcher(folder, how) for how in hows]
+        shutil.copy(of, folder)
+        _run(["spin", "-a", of.name], folder)
+        made = [Searcher(of, folder, how) for how in hows]
         for searcher in made:
             searcher.make()
         yield made
@@ -118,16 +120,17 @@ def _number(pattern: str, told: str) -> int:
     return int(found[1])
 
 
-def sentences(told: str) -> tuple[str, ...]:
-    """Read what the model says behind its bars, its words in place of their numbers."""
+def sentences(source: Path, told: str) -> tuple[str, ...]:
+    """Read what a model says behind its bars, its words in place of their numbers."""
+    words = _words(source)
     lines = re.findall(r"^\| ?(.*)$", told, re.MULTILINE)
-    return tuple(re.sub(r"<(\d+)>", lambda found: _words()[int(found[1])], line) for line in lines)
+    return tuple(re.sub(r"<(\d+)>", lambda found: words[int(found[1])], line) for line in lines)
 
 
-def _words() -> dict[int, str]:
-    listed = re.search(r"^mtype = \{(.*?)\}", SOURCE.read_text(), re.MULTILINE | re.DOTALL)
+def _words(source: Path) -> dict[int, str]:
+    listed = re.search(r"^mtype = \{(.*?)\}", source.read_text(), re.MULTILINE | re.DOTALL)
     if listed is None:
-        raise SearchError("claim.pml lists no words")
+        raise SearchError(f"{source.name} lists no words")
     words = re.findall(r"\w+", re.sub(r"/\*.*?\*/", "", listed[1], flags=re.DOTALL))
     # spin gives the last one the number 1
     return {number: word.lower().removeprefix("say_") for number, word in enumerate(reversed(words), start=1)}

@@ -200,13 +200,14 @@ async def read_addresses(connection: AsyncConnection, workspace: str, lead_id: s
 
 
 async def lock_person(connection: AsyncConnection, workspace: str, lead_id: str, *also: str) -> LeadFacts | None:
-    """Lock a lead, the recipient it has, and further recipients; returns what is known of it, None for nothing.
+    """Lock a lead, the recipients it has or had, and further ones; returns what is known of it, None for nothing.
 
-    It comes before any other lock but that of an event.
+    It comes before any other lock but that of an event. What is said of a lead late may be about an address it had.
     """
     await lock_leads(connection, workspace, [lead_id])
     known = (await read_lead_facts(connection, workspace, [lead_id])).get(lead_id)
     current = [recipient_of(known.email)] if known else []
-    await lock_recipients(connection, workspace, [*current, *also])
+    had = [address for _, address in await read_addresses(connection, workspace, lead_id)] if known else []
+    await lock_recipients(connection, workspace, [*current, *had, *also])
     await lock_lead_rows(connection, workspace, [lead_id])
     return known

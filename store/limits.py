@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Date, and_, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from domain.draft import DraftState
 from store.leads import LockedLead
@@ -25,14 +26,20 @@ class Slot(NamedTuple):
     instance_id: str
 
 
-async def last_sends(connection: AsyncConnection, locked: LockedLead, since: datetime, most: int) -> list[datetime]:
-    """List when a recipient was, or may have been, written to after an instant; the newest first, `most` of them."""
-    at = func.coalesce(Draft.sent_at, Draft.claimed_at)
+async def last_sends(
+    connection: AsyncConnection, locked: LockedLead, draft_id: str, since: datetime, most: int
+) -> list[datetime]:
+    """List when the recipient of a draft was, or may have been, written to after an instant.
+
+    The newest come first, `most` of them. A draft that is frozen goes to whom it names, wherever its lead is by now.
+    """
+    at, own = func.coalesce(Draft.sent_at, Draft.claimed_at), aliased(Draft)
+    frozen_to = select(recipient_key(own.recipient)).where(own.id == draft_id, own.recipient != "").scalar_subquery()
     statement = (
         select(at)
         .join(Instance, Instance.id == Draft.instance_id)
-        .where(recipient_key(Draft.recipient) == locked.recipient, Instance.workspace == locked.workspace)
-        .where(Draft.state.in_(_ON_ITS_WAY), at > since)
+        .where(recipient_key(Draft.recipient) == func.coalesce(frozen_to, locked.recipient))
+        .where(Instance.workspace == locked.workspace, Draft.state.in_(_ON_ITS_WAY), at > since)
     )
     return list((await connection.execute(statement.order_by(at.desc()).limit(most))).scalars())
 

@@ -198,3 +198,14 @@ async def test_a_leads_weekly_cap_counts_what_went_and_what_may_have_gone(engine
     assert held == Held(until=_START + timedelta(weeks=1), reason=Reason.LEAD_WEEKLY_CAP)
     assert await _look(engine, instance, now, Limits(lead_weekly_cap=2)) is None
     assert await _look(engine, instance, held.until, limits) is None
+
+
+async def test_i10_a_cap_counts_what_went_where_the_draft_is_frozen_to(engine: AsyncEngine) -> None:
+    """Its lead has moved since: the message goes to the old address all the same."""
+    async with engine.begin() as connection:
+        moved, other = await enroll_leads(connection, [a_lead("moved", email="new@x.test"), a_lead("other")])
+        await put_draft(connection, moved, recipient="Shared@x.test")
+        await put_draft(connection, other, recipient="shared@x.test", state="sent", claimed_at=_START, sent_at=_START)
+    now, limits = _START + timedelta(days=6), Limits(lead_weekly_cap=1)
+    held = await _look(engine, moved, now, limits)
+    assert held == Held(until=_START + timedelta(weeks=1), reason=Reason.LEAD_WEEKLY_CAP)

@@ -3,13 +3,14 @@
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from typing import Any, NamedTuple
 
+import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.claiming import claim_step
 from activities.terms import Terms
@@ -21,11 +22,12 @@ from domain.sequence import Sequence, StopKind
 from domain.step import DeliverStep, Held, Paused, Stopped
 from intake.stopping import end_reached
 from store.drafts import Claim, StoredDraft
-from store.leads import lock_person
+from store.leads import keep_addresses, lock_person
+from store.locks import lock_domains, lock_recipients
 from store.stops import RecordedStop, record_stop
 from store.suppressions import suppress
 from tests.scene import a_lead, a_sequence
-from tests.store.enrolled import WORKSPACE, enroll_leads
+from tests.store.enrolled import WORKSPACE, enroll_leads, put_draft
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 _AT_ONCE = 20
@@ -182,3 +184,97 @@ async def _until_somebody_waits(engine: AsyncEngine) -> None:
         while waiting == 0:  # PostgreSQL tells nobody that somebody waits
             async with engine.connect() as connection:
                 waiting = (await connection.execute(text(sql))).scalar_one()
+
+
+_WAITS = text(
+    """
+    SELECT count(*) > 0 FROM pg_locks
+    WHERE locktype = 'advisory' AND NOT granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND objid = CAST(hashtextextended(:name, 0) & 4294967295 AS oid)
+    """
+)
+
+
+async def _waits(engine: AsyncEngine, task: asyncio.Task[Any], name: str) -> bool:
+    """Say whether a transaction comes to wait for a lock; False when it ends without."""
+    async with asyncio.timeout(30):
+        while not task.done():  # PostgreSQL tells nobody that somebody waits
+            async with engine.connect() as connection:
+                if (await connection.execute(_WAITS, {"name": f"{WORKSPACE}/{name}"})).scalar_one():
+                    return True
+    return False
+
+
+async def test_a_claim_whose_lead_moves_while_it_waits_waits_for_the_new_address_too(engine: AsyncEngine) -> None:
+    [instance] = await _enroll(engine, [a_lead("lead-1", email="old@x.test")])
+    async with engine.begin() as there, engine.begin() as moving:
+        await lock_recipients(there, WORKSPACE, ["new@x.test"])  # somebody at the new address
+        await lock_recipients(moving, WORKSPACE, ["old@x.test"])
+        claiming = asyncio.create_task(_claim(engine, instance))
+        assert await _waits(engine, claiming, "recipient/old@x.test")
+        await moving.execute(text("UPDATE leads SET email = 'new@x.test'"))
+        await moving.commit()
+        assert await _waits(engine, claiming, "recipient/new@x.test")
+    assert isinstance(await claiming, StoredDraft)
+
+
+@pytest.mark.parametrize(
+    ("lock", "named", "waits_for"),
+    [
+        pytest.param(lock_recipients, "new@x.test", "recipient/new@x.test", id="its lead's address"),
+        pytest.param(lock_recipients, "old@y.test", "recipient/old@y.test", id="the address its draft is frozen to"),
+        pytest.param(lock_domains, "x.test", "domain/x.test", id="the domain"),
+    ],
+)
+async def test_a_claim_waits_for_whoever_has_locked_what_it_goes_to(
+    engine: AsyncEngine,
+    lock: Callable[[AsyncConnection, str, list[str]], Awaitable[None]],
+    named: str,
+    waits_for: str,
+) -> None:
+    [instance] = await _enroll(engine, [a_lead("lead-1", email="New@x.test")])
+    async with engine.begin() as connection:
+        await put_draft(connection, instance, recipient="Old@y.test")
+    async with engine.begin() as holding:
+        await lock(holding, WORKSPACE, [named])
+        claiming = asyncio.create_task(_claim(engine, instance))
+        assert await _waits(engine, claiming, waits_for)
+    assert isinstance(await claiming, StoredDraft)
+
+
+@pytest.mark.parametrize("entry", ["shared@example.test", "@example.test"])
+async def test_a_suppression_waits_for_a_claim_that_is_under_way(engine: AsyncEngine, entry: str) -> None:
+    [instance] = await _enroll(engine, _sharing(1))
+
+    async def suppressed() -> None:
+        async with engine.begin() as connection:
+            await suppress(connection, WORKSPACE, [entry], "test", "test")
+
+    await _waits_for_a_claim(engine, instance, suppressed(), entry)
+
+
+async def test_i4_i10_a_stop_under_one_id_waits_for_a_claim_under_another(engine: AsyncEngine) -> None:
+    [instance, _] = await _enroll(engine, _sharing(2))
+    await _waits_for_a_claim(engine, instance, _stop(engine, "lead-1"), "shared@example.test")
+
+
+async def test_i4_i10_a_stop_waits_for_a_claim_of_an_address_that_its_lead_had(engine: AsyncEngine) -> None:
+    """It may have happened before the lead moved, and reaches whoever has that address."""
+    [instance, _] = await _enroll(engine, [*_sharing(1), a_lead("moved")])
+    async with engine.begin() as connection:
+        await keep_addresses(connection, WORKSPACE, "moved", [(datetime.now(UTC), "shared@example.test")])
+    await _waits_for_a_claim(engine, instance, _stop(engine, "moved"), "shared@example.test")
+
+
+async def _waits_for_a_claim(
+    engine: AsyncEngine, instance: str, forbids: Coroutine[Any, Any, object], entry: str
+) -> None:
+    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
+    name = f"domain/{entry[1:]}" if entry.startswith("@") else f"recipient/{entry}"
+    async with engine.begin() as claiming:
+        assert isinstance(await claim_step(claiming, call, claim, Terms(_SENDER)), StoredDraft)
+        forbidding = asyncio.create_task(forbids)
+        assert await _waits(engine, forbidding, name)
+    await forbidding

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
@@ -129,6 +130,27 @@ async def test_a_claim_whose_lease_is_over_by_the_clock_of_postgresql_sends_noth
     async with scene.engine.begin() as connection:  # its lease is over, and nobody has settled it
         over = text("UPDATE drafts SET overdue_at = now() + make_interval(secs => :timeout)")
         await connection.execute(over, {"timeout": SEND_TIMEOUT.total_seconds()})
+    halt.go.set()
+    held = await sleeping
+    assert isinstance(held, Held)
+    assert held.reason is Reason.NOT_SENT
+    assert provider.sent == []
+
+
+async def test_a_claim_that_cannot_ask_the_database_sends_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halt = Halt.new()
+    sleeping = asyncio.create_task(
+        _deliver(scene, _activities(scene, provider := ScriptedProvider(before=halt)), _attempt())
+    )
+    await halt.reached.wait()
+
+    def is_down_once(_: AsyncEngine) -> AsyncConnection:
+        monkeypatch.undo()
+        raise OperationalError("SELECT", {}, ConnectionRefusedError())
+
+    monkeypatch.setattr(AsyncEngine, "connect", is_down_once)
     halt.go.set()
     held = await sleeping
     assert isinstance(held, Held)

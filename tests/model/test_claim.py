@@ -5,8 +5,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from model.scenes import BROKEN, FEW, MADE_UP_FOR, SCENES, WINDOW, WINDOW_UNUSED, Variant
-from model.searching import SOURCE, How, Searcher, searchers
+from model.scenes import (
+    BROKEN,
+    FEW,
+    MADE_UP_FOR,
+    SCENES,
+    SHARED,
+    SHARED_BROKEN,
+    WINDOW,
+    WINDOW_UNUSED,
+    SharedVariant,
+    Variant,
+)
+from model.searching import CLAIM, RECIPIENT, How, Searcher, searchers
 from tests.programs import program
 
 
@@ -15,6 +26,14 @@ def searcher() -> Iterator[Searcher]:
     program("gcc", "gcc")
     program("spin", "spin")
     with searchers(How.SHORTEST) as [shortest]:
+        yield shortest
+
+
+@pytest.fixture(scope="module")
+def sharing() -> Iterator[Searcher]:
+    program("gcc", "gcc")
+    program("spin", "spin")
+    with searchers(How.SHORTEST, of=RECIPIENT) as [shortest]:
         yield shortest
 
 
@@ -44,7 +63,27 @@ def test_there_is_no_other_exception(searcher: Searcher) -> None:
 
 def test_every_guard_of_the_model_is_left_out_by_some_search() -> None:
     left_out = {play.variant for plays in (BROKEN, WINDOW, WINDOW_UNUSED, MADE_UP_FOR) for play in plays.values()}
-    numbers = re.findall(r"^#define ([A-Z_]+) \(variant == (\d+)", SOURCE.read_text(), re.MULTILINE)
+    numbers = re.findall(r"^#define ([A-Z_]+) \(variant == (\d+)", CLAIM.read_text(), re.MULTILINE)
     assert left_out == set(Variant) - {Variant.RIGHT}
     assert {(play.variant) for play in SCENES.values()} == {Variant.RIGHT}
     assert {Variant[name]: int(number) for name, number in numbers} == {one: one.value for one in left_out}
+
+
+@pytest.mark.parametrize("name", ["a cap of one, a stop, a lead that moves"])
+def test_two_leads_with_one_address_are_one_person(sharing: Searcher, name: str) -> None:
+    found = sharing.search(SHARED[name])
+    assert (found.trace, found.states > 10_000) == ((), True)
+
+
+@pytest.mark.parametrize("name", SHARED_BROKEN)
+def test_a_guard_of_a_shared_address_that_is_left_out_is_found_out(sharing: Searcher, name: str) -> None:
+    *steps, broken = sharing.search(SHARED_BROKEN[name]).trace
+    assert re.match(r"I(4|10): ", broken)
+    assert 3 <= len(steps) <= 15
+
+
+def test_every_guard_of_a_shared_address_is_left_out_by_some_search() -> None:
+    numbers = re.findall(r"^#define ([A-Z_]+) \(variant == (\d+)", RECIPIENT.read_text(), re.MULTILINE)
+    left_out = {play.variant for play in SHARED_BROKEN.values()}
+    assert left_out == set(SharedVariant) - {SharedVariant.RIGHT}
+    assert {SharedVariant[name]: int(number) for name, number in numbers} == {one: one.value for one in left_out}
