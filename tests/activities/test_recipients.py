@@ -270,7 +270,7 @@ async def test_i4_i10_a_stop_waits_for_a_claim_of_an_address_that_its_lead_had(e
 async def _waits_for_a_claim(
     engine: AsyncEngine, instance: str, forbids: Coroutine[Any, Any, object], entry: str
 ) -> None:
-    claim = Claim(uuid.uuid4(), "run", "worker", timedelta(minutes=1), timedelta(minutes=10))
+    claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     name = f"domain/{entry[1:]}" if entry.startswith("@") else f"recipient/{entry}"
     async with engine.begin() as claiming:
