@@ -39,7 +39,6 @@ from operating import (
     why_commands,
 )
 from operating.doctor import Checked, check_postgresql
-from operating.editing import EditError
 from operating.facts import listed_facts, story_facts
 from operating.finding import NotFoundError, find_instance
 from operating.listing import JsonArray, Rows, Wanted, read_pages
@@ -61,6 +60,8 @@ from store.engine import open_engine
 from store.grants import APPLICATION, READER
 from store.grants import grant as grant_role
 from store.schema import migrate as migrate_schema
+from transactions.edit import EditError
+from transactions.forget import NotForgottenError
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown"
@@ -234,7 +235,7 @@ async def _within_reach(work: Callable[[Reached], Awaitable[Any]]) -> Any:
 
 
 def _run(work: Callable[[], Any]) -> Any:
-    return run(work(), name="followup", also=(NotFoundError, FileError, ReplyError, EditError))
+    return run(work(), name="followup", also=(NotFoundError, NotForgottenError, FileError, ReplyError, EditError))
 
 
 def _sequences() -> Path:

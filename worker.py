@@ -17,11 +17,9 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.discreet import DiscreetInterceptor
-from activities.linking import Links
 from activities.logs import keep_ids_out_of_texts
+from activities.redaction import DiscreetInterceptor
 from activities.steps import StepActivities
-from activities.terms import Terms
 from activities.workspace import WorkspaceInterceptor
 from connect import UnreachableError, open_temporal
 from operating import terminal
@@ -31,6 +29,8 @@ from providers.provider import Provider
 from settings import Settings, SettingsError, read_settings
 from store.engine import open_engine
 from store.schema import UnfitDatabaseError, check_database
+from transactions.linking import Links
+from transactions.sending_policy import Terms
 from workflows.follow_up import FollowUpWorkflow
 
 _log = logging.getLogger("worker")

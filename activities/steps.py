@@ -11,14 +11,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
-from activities.claiming import claim_step, hold_for_thread, thread_was_busy
-from activities.discreet import log_place
 from activities.logs import LOG
-from activities.recording import record
-from activities.settling import pause_for, settle
+from activities.redaction import log_place
+from activities.shielded import uninterrupted
 from activities.signals import signal_pause, signal_resume
-from activities.terms import Terms
-from activities.uninterrupted import uninterrupted
 from domain.instance import Reason
 from domain.lease import lease_of
 from domain.outcome import Outcome, Unknown, without_reply
@@ -39,6 +35,10 @@ from domain.step import (
 from providers.provider import Letter, Provider
 from store.drafts import Claim, StoredDraft, holds_claim
 from store.engine import is_down
+from transactions.claim import claim_step, hold_for_thread, thread_was_busy
+from transactions.record import record
+from transactions.sending_policy import Terms
+from transactions.settle import pause_for, settle
 
 _T = TypeVar("_T")
 # How long one activity waits for PostgreSQL to come back before it hands the matter to Temporal, which waits for days.

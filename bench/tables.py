@@ -18,9 +18,6 @@ from rich.console import Console
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from activities.claiming import claim_step
-from activities.recording import record
-from activities.terms import Terms
 from bench.figures import load, quantile, show
 from bench.filling import fill, instance
 from devstack.passable import temporary_folder
@@ -32,6 +29,9 @@ from domain.step import DeliverStep, RecordOutcome, StepDone
 from store.drafts import Claim, StoredDraft
 from store.engine import open_engine
 from store.schema import migrate
+from transactions.claim import claim_step
+from transactions.record import record
+from transactions.sending_policy import Terms
 
 _SENDER = Address("Ada Lovelace", "ada", "follow-up.test")
 # A connection prepares a statement after a few times, and PostgreSQL keeps one plan for it after a few more.

@@ -27,6 +27,14 @@ from domain.thread import Origin
 _LONGEST_ABSENCE = timedelta(days=366)
 
 
+class EventError(Exception):
+    """An event can't be taken as it is. Each of `problems` is `field: what is wrong: remedy`, and names no person."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
 class EventType(StrEnum):
     """What happened, in the app's words."""
 

@@ -7,10 +7,10 @@ from domain.event import Event
 from doors.inside import Inside
 from doors.limits import DoorLimits
 from doors.requests import LOG, RefusedError, refusals, signed_body
-from intake.event_facts import Answer
 from intake.event_reading import read_event
 from intake.event_schema import REFUSALS, event_operation
 from intake.events import EventError
+from transactions.event import Answer
 
 # A lead with a hundred long variables fits several times over.
 MOST_BYTES = 256 * 1024

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 
-from activities.discreet import kind_of
+from activities.redaction import kind_of
 from doors.limits import DoorLimits, Patience
 from doors.requests import LOG, RefusedError
 from intake.event_schema import Problem

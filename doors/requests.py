@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
-from activities.discreet import kind_of
+from activities.redaction import kind_of
 from doors.limits import BodyShare, DoorLimits, NoRoomError
 from intake.events import EventError, NotTakenError
 from intake.signatures import SignatureError, Signatures

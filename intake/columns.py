@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from domain.given import trimmed
 from domain.lead import OWN_FIELDS, UNSUBSCRIBE_URL, check_variable_name, spelling_key
+from domain.lead_fields import REQUIRED
 from intake.column_options import ColumnOptions
-from intake.lead_fields import REQUIRED
 
 # What else the four are called, by `spelling_key`. A word is here only where it can hardly mean another thing.
 _ALIASES = {

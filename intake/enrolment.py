@@ -14,8 +14,8 @@ from domain.instance import InstanceKey, InstanceStatus, instance_id
 from domain.lead import Lead
 from intake.lead_file import BadRow, LeadRow
 from intake.starting import Starter
-from intake.storing import Enrolling, Placed, Stored, Wanted, store_enrolments
 from mail.links import stand_in_url
+from transactions.enrol import Enrolling, Placed, Stored, Wanted, store_enrolments
 
 # One transaction's worth: enough that its cost is spread, few enough that memory stays flat and locks short.
 _BATCH = 250

@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from domain.event import EVENT, Event, EventType
+from domain.event import EVENT, Event, EventError, EventType
+from domain.problem_words import problem_words
 from intake.json_text import read_json, shown
-from intake.problem_words import problem_words
 
 _WORDS = {
     "string_pattern_mismatch": "is too long, or has characters that it may not have: use letters, digits and _ . -",
@@ -22,14 +22,6 @@ _WORDS_OF_KIND = {
     "dict": "must be an object: write it in braces",
     "tuple": "must be a list: write it in brackets",
 }
-
-
-class EventError(Exception):
-    """An event can't be taken as it is. Each of `problems` is `field: what is wrong: remedy`, and names no person."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
 
 
 def read_event(text: str | bytes, event_id: str | None = None) -> Event:

@@ -10,7 +10,6 @@ Then its workflows are started or signalled. Both may be repeated: whatever went
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,25 +17,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from domain.event import Event, EventType, LeadEnrolled
+from domain.event import Event, EventError, LeadEnrolled
 from domain.instance import Reason
 from domain.sequence import Sequence
-from intake.event_facts import Answer, Done, Facts, Noted, store_facts
-from intake.event_reading import EventError
 from intake.file_error import FileError
 from intake.sequence_folder import SequenceFolder
 from intake.starting import Starter
 from intake.turns import NoTurnError, Turns
 from mail.links import stand_in_url
 from store.engine import is_down
-from store.events import find_event, mark_told, save_event
 from store.instances import find_instances
-from store.locks import lock_event
+from transactions.event import Answer, Done, confirm_told, take_event
 
 __all__ = ["Answer", "Done", "EventDoor", "EventError", "NotTakenError"]
 _log = logging.getLogger(__name__)
-# Clocks that are set by NTP differ by less; the app is told of any that is further ahead.
-_CLOCK_AHEAD = timedelta(seconds=5)
 
 
 class NotTakenError(Exception):
@@ -77,8 +71,7 @@ class EventDoor:
                 answer, told = await self._store(event)
             if answer.tells and not told:
                 await self._tell(answer)
-                async with self._engine.begin() as connection:
-                    await mark_told(connection, self._workspace, event.id)
+                await confirm_told(self._engine, self._workspace, event.id)
         except SQLAlchemyError as error:
             if not is_down(error):
                 raise
@@ -97,16 +90,7 @@ class EventDoor:
 
     async def _store(self, event: Event) -> tuple[Answer, bool]:
         async with self._engine.begin() as connection:
-            await lock_event(connection, self._workspace, event.id)
-            stored = await find_event(connection, self._workspace, event.id)
-            if stored is not None:
-                return _same(event, Answer.model_validate(stored.answer)), stored.told
-            heard, noted = _heard_now(event)
-            sequence = await self._sequence(event) if isinstance(event, LeadEnrolled) else None
-            answer = await store_facts(Facts(connection, self._workspace, heard, noted, self._link), sequence)
-            content = answer.model_dump(mode="json")
-            await save_event(connection, self._workspace, event.id, event.type, content)
-            return answer, False
+            return await take_event(connection, self._workspace, event, self._sequence, self._link)
 
     async def _sequence(self, event: LeadEnrolled) -> Sequence:
         name = event.data.sequence
@@ -140,18 +124,3 @@ class EventDoor:
                 await self.starter.stop(answer.instances, Reason(answer.type.removeprefix("lead.")), by)
             case Done.RESUMED:
                 await self.starter.resume(answer.instances, by)
-
-
-def _heard_now(event: Event) -> tuple[Event, tuple[Noted, ...]]:
-    """Let an event of a clock that is ahead happen now: what is said after it must not count as older."""
-    now = datetime.now(UTC)
-    if event.timestamp <= now:
-        return event, ()
-    ahead = (Noted.CLOCK_AHEAD,) if event.timestamp > now + _CLOCK_AHEAD else ()
-    return event.model_copy(update={"timestamp": now}), ahead
-
-
-def _same(event: Event, answer: Answer) -> Answer:
-    if (answer.type, answer.lead_id) != (EventType(event.type), event.data.lead_id):
-        raise EventError(["id: is that of another event: give every event an id of its own"])
-    return answer

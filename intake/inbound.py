@@ -15,9 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.evidence import Bearing
 from domain.evidence import EvidenceKind
-from intake import event_facts
 from intake.events import EventDoor, NotTakenError
 from intake.inbound_class import InboundKind
 from intake.inbound_consequence import Consequence, consequence_of
@@ -26,6 +24,8 @@ from intake.inbound_reader import Reader
 from intake.witness import Witness
 from store.engine import is_down
 from store.evidence import Named, Seen
+from transactions import event as event_facts
+from transactions.evidence import Bearing
 
 _log = logging.getLogger(__name__)
 # Over HTTP, where the signature is of the whole: 25 MB of attachments, which is what most servers take, are 35 MB in

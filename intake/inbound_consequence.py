@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, assert_never
 
-from activities.evidence import Concern
 from domain.event import EVENT, Event, EventType
 from domain.evidence import EvidenceKind
 from domain.instance import Reason, instance_key
@@ -11,6 +10,7 @@ from intake.inbound_class import Failure, InboundKind, same_address
 from intake.inbound_mail import Inbound
 from store.evidence import Named
 from store.suppressions import forgotten
+from transactions.evidence import Concern
 
 # `domain.event`: a day further off is a person's to judge.
 _LONGEST_ABSENCE = timedelta(days=366)

@@ -9,7 +9,7 @@ import re
 from datetime import date
 from typing import NamedTuple
 
-from intake.event_reading import EventError
+from domain.event import EventError
 from intake.inbound_absence import Absence, read_absence
 from intake.inbound_class import Failure, InboundKind
 from intake.inbound_kind import classify

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from activities.evidence import Bearing
+from domain.event import EventError
 from domain.evidence import EvidenceKind
-from intake.event_reading import EventError
 from intake.events import NotTakenError
 from intake.inbound import InboundAnswer, InboundDoor
 from intake.inbound_imap import Folder
@@ -22,6 +21,7 @@ from intake.mailbox import Mailbox
 from intake.witness import Witness
 from store.engine import is_down
 from store.evidence import Seen, Unknown
+from transactions.evidence import Bearing
 
 
 class NotRead(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from domain.given import nothing_words
 from domain.lead import Lead, spelling_key
-from intake.lead_fields import REQUIRED, LeadError, make_lead
+from domain.lead_fields import REQUIRED, LeadError, make_lead
 
 # 1.23457E+17 is what a spreadsheet keeps of a long number, 123.0 what a column of numbers with gaps is written as.
 _SHORTENED = re.compile(r"[+-]?[0-9](?:[.,][0-9]+[Ee][+-]?|[Ee][+-])[0-9]{1,3}|[0-9]+[.,]0")

@@ -14,7 +14,11 @@ from temporalio.client import Client
 
 from domain.instance import Reason
 from domain.recipient import recipient_of
-from intake.reply_facts import (
+from intake.starting import Starter
+from store.instances import find_instances
+from store.leads import lock_person
+from store.replies import find_answered, find_uncertain
+from transactions.reply import (
     InThreadOf,
     ReplyError,
     ToLead,
@@ -25,10 +29,6 @@ from intake.reply_facts import (
     store_reply,
     write,
 )
-from intake.starting import Starter
-from store.instances import find_instances
-from store.leads import lock_person
-from store.replies import find_answered, find_uncertain
 
 __all__ = ["InThreadOf", "Reply", "ReplyError", "ToLead", "Words", "reply"]
 

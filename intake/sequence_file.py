@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from activities.calendar import is_holiday
+from domain.calendar import is_holiday
 from domain.lead import UNSUBSCRIBE_URL
+from domain.problem_words import problem_words
 from domain.sequence import REPLY, Sequence, Step, Window
 from intake.file_error import FileError, require_utf8
-from intake.problem_words import problem_words
 from intake.sequence_texts import Source, comment_warnings, commented_out, take_body_files, template_problems
 from intake.yaml_tree import Place, read_tree
 from mail.variables import required_variables

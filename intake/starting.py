@@ -18,7 +18,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.command import LOOK, PAUSE, RESUME, STOP, Look, Pause, Resume, Stop
 from domain.instance import InstanceStatus, Reason, workflow_id
 from domain.step import FollowUp
-from store.instances import Enrolled, find_stopped, mark_started
+from store.instances import Enrolled, find_stopped
+from transactions.enrol import confirm_started
 from workflows import search_attributes
 from workflows.follow_up import FollowUpWorkflow
 
@@ -50,8 +51,7 @@ class Starter:
         async with self._engine.connect() as connection:
             stopped = await find_stopped(connection, [one.instance_id for one in waiting])
         await self.stop_each(stopped, by)
-        async with self._engine.begin() as connection:
-            await mark_started(connection, [one.instance_id for one in running])
+        await confirm_started(self._engine, [one.instance_id for one in running])
 
     async def stop(self, instance_ids: Sequence[str], reason: Reason, by: str) -> None:
         """Tell these instances, which the store has stopped, that they are; one that is gone needs no telling."""

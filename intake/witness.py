@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.service import RPCError
 
-from activities.evidence import Bearing, Concern, Taken, take_evidence
 from domain.draft import draft_key
 from intake.events import NotTakenError
 from intake.starting import Starter
 from store.evidence import Named, Seen, Unknown, find_named, find_written_to, list_unknown
+from transactions.evidence import Bearing, Concern, Taken, take_evidence
 
 _PAGE = 500
 

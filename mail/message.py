@@ -11,9 +11,9 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from domain.address import deliverable
 from domain.draft import message_id
 from mail import headers
-from mail.address import deliverable
 from mail.headers import MessageError
 
 __all__ = ["FrozenMessage", "MessageError", "Thread", "answering", "freeze", "read_sender"]

@@ -118,7 +118,7 @@ inline forget(token) {
 /* A word reaches the current run. It is of the try whose unknown outcome the run shows just then. */
 inline tell(word) { assert(nfull(inbox[i])); inbox[i]!word, (at[i] == PAUSED -> seen[i] : 0) }
 
-/* --- activities/recording.py ------------------------------------------------------------------------------------- */
+/* --- transactions/record.py ------------------------------------------------------------------------------------- */
 inline set_status(to) {                     /* a final status stays as it is */
     if :: !final(i) -> status[i] = to :: else fi
 }
@@ -186,7 +186,7 @@ inline record(token, outcome) {             /* sets `answer`, and `late` */
     fi
 }
 
-/* --- activities/settling.py -------------------------------------------------------------------------------------- */
+/* --- transactions/settle.py -------------------------------------------------------------------------------------- */
 inline settle_sending(this_run) {
     if
     :: given_up(i, this_run) -> printf("|     the claim of attempt %d is given up: unknown\n", claim_token[i]); mark_unknown()
@@ -270,7 +270,7 @@ inline settle(this_run, word, said_of) {              /* sets `answer` */
     fi
 }
 
-/* --- activities/claiming.py -------------------------------------------------------------------------------------- */
+/* --- transactions/claim.py -------------------------------------------------------------------------------------- */
 #define the_status (STOP_READ_BEFORE -> status_read : status[i])
 #define thread_forbids (!THREAD_UNGUARDED && !THREAD_BY_INDEX_ALONE && busy)   /* what the facts say, read before */
 #define index_forbids (!THREAD_UNGUARDED && thread_busy)             /* what the unique index says, in the claim itself */
@@ -566,7 +566,7 @@ end_operator:
     od
 }
 
-proctype App(byte i) {                      /* intake/event_facts.py: the facts in one transaction, then the workflow */
+proctype App(byte i) {                      /* transactions/event.py: the facts in one transaction, then the workflow */
     mtype answer = NOTHING;
 end_app:
     atomic { stops_left > 0 && unlocked(i) && !beyond -> stops_left--;
@@ -576,7 +576,7 @@ end_app:
     atomic { tell(APP_STOP) }
 }
 
-proctype Witness(byte i) {                  /* activities/evidence.py: take_evidence, then the workflow is told */
+proctype Witness(byte i) {                  /* transactions/evidence.py: take_evidence, then the workflow is told */
     mtype answer = NOTHING, word = NOTHING;
 end_witness:
     atomic { evidence_left > 0 && out[i] && unlocked(i) && !beyond -> evidence_left--; evidence[i] = true;

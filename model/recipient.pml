@@ -61,7 +61,7 @@ inline read_facts() {
     printf("| the claim of lead %d reads the facts\n", i + 1);
     must_end = over[i] || (!STOP_OF_LEAD_ALONE && ((stop_of[A] && its(A)) || (stop_of[B] && its(B))));
     must_wait = ((cap && to_the_same) || (gap && to_the_same && !long_ago[other])
-        || (alone && i == 1 && same_address && !over[0] && !OTHERS_UNREAD))  /* activities/sharing.py: who came first goes on */
+        || (alone && i == 1 && same_address && !over[0] && !OTHERS_UNREAD))  /* transactions/sharing.py: who came first goes on */
 }
 
 inline forget() { must_end = false; must_wait = false; wants[A] = false; wants[B] = false; outcome = NONE }
@@ -135,7 +135,7 @@ done:
     skip
 }
 
-/* --- intake/event_facts.py, _stop: lead j has replied, now or before it was moved (reach_of) --------------------------- */
+/* --- transactions/event.py, _stop: lead j has replied, now or before it was moved (reach_of) --------------------------- */
 proctype Stop() {
     byte j, at, me = STOPPER;
     bool wants[2];
@@ -166,7 +166,7 @@ end_stop:
         commit(); j = 0; at = 0; wants[A] = false; wants[B] = false }
 }
 
-/* --- intake/event_facts.py, _update: lead 2 has another address --------------------------------------------------------- */
+/* --- transactions/event.py, _update: lead 2 has another address --------------------------------------------------------- */
 proctype Move() {
     byte me = MOVER;
 end_move:

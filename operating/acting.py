@@ -34,8 +34,8 @@ from domain.command import (
 )
 from domain.instance import workflow_id
 from operating.ended import obey_ended
-from store.ledger import NOT_DONE, add_note, last_change
-from store.listing import End, Listed, find_end
+from store.listing import End, Listed
+from transactions.words import keep_refusal, keep_words
 
 # A worker answers within a second or two; the first task after another worker's death waits 10 s for its sticky cache.
 PATIENCE = timedelta(seconds=15)
@@ -89,11 +89,9 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
         command = command.model_copy(update={"step": found.step})
     name, by = _NAMES[type(command)], command.by
     said = " ".join([name, *_particulars(command)])
-    async with engine.begin() as connection:
-        if end := await find_end(connection, found.instance_id):
-            return Answer(found.instance_id, said, done=False, answer=_ended(end, name))
-        last = await last_change(connection, found.instance_id)
-        await add_note(connection, found.instance_id, found.step, said, by=by, why=note)
+    last = await keep_words(engine, found.instance_id, found.step, said, by=by, note=note)
+    if isinstance(last, End):
+        return Answer(found.instance_id, said, done=False, answer=_ended(last, name))
     handle = client.get_workflow_handle(workflow_id(found.instance_id))
     try:
         try:
@@ -101,8 +99,7 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
         except _GoneError as gone:
             sentence = await _ask_nobody(engine, found, command, gone)
     except _RefusedError as refusal:
-        async with engine.begin() as connection:
-            await add_note(connection, found.instance_id, found.step, NOT_DONE, by="workflow", why=str(refusal))
+        await keep_refusal(engine, found.instance_id, found.step, str(refusal))
         return Answer(found.instance_id, said, done=False, answer=str(refusal))
     except _UnansweredError as silence:
         answer = (

@@ -9,19 +9,16 @@ from collections.abc import Iterable
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import WorkflowExecutionStatus
 
-from activities.recording import At, stop
-from activities.settling import settle
-from domain.cause import Cause
 from domain.command import Command, Decision, Resume, Stop
 from domain.draft import DraftState
-from domain.instance import Reason
 from domain.step import DecisionRefused, Held, SettleStep
 from domain.task import TaskKind
 from operating.audit.running import not_running
 from operating.reach import Reached
 from operating.todo import Todo
 from store.facts import lock_step
-from store.leads import lock_lead
+from transactions.settle import settle
+from transactions.stop import stop_row
 
 _HOW = {
     WorkflowExecutionStatus.TERMINATED: "terminated",
@@ -78,10 +75,3 @@ async def _settle(connection: AsyncConnection, instance_id: str, step: int, deci
             raise ValueError(sentence)
         case Held(until=until):
             raise ValueError(f"step {step} may still be under way: say it again at {until:%H:%M:%S} UTC")
-
-
-async def stop_row(connection: AsyncConnection, instance_id: str, step: int, by: str, how: str) -> None:
-    """Stop one in the tables, for no workflow will; one that begins now heeds it like any stop."""
-    locked = await lock_lead(connection, instance_id)
-    if locked is not None:
-        await stop(At(connection, locked, step, by), Reason.OPERATOR, Cause.STOPPED, how)

@@ -4,44 +4,16 @@ import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import WorkflowExecutionStatus
 
 from domain.command import Stop
-from domain.draft import DraftState
 from operating.acting import act
 from operating.audit.running import describe
-from operating.ended import stop_row
 from operating.finding import NotFoundError, find_instance
 from operating.reach import Reached
-from store.forgetting import (
-    Person,
-    Unended,
-    erase,
-    find_lead_ids,
-    find_unended,
-    list_addresses,
-    read_person,
-    suppress_forgotten,
-)
-from store.ledger import add_note
-from store.locks import lock_leads, lock_recipients
-from store.stops import find_running
-
-FORGOTTEN = "forgotten"
-
-
-class NotForgottenError(NotFoundError):
-    """A person can't be forgotten yet; nothing was erased. The message says what has to come first."""
-
-
-class Forgotten(NamedTuple):
-    """What was erased of a person."""
-
-    lead_id: str
-    others: list[str]  # further ids of the same person
-    instances: int
-    addresses: int  # how many are suppressed by their hashes
+from store.forgetting import Person, find_lead_ids, read_person
+from transactions.forget import Forgotten, NotForgottenError, find_running_of, forget_person
+from transactions.stop import stop_row
 
 
 async def export(reached: Reached, lead_id: str) -> dict[str, Any]:
@@ -90,13 +62,8 @@ async def look(reached: Reached, lead_id: str) -> ToForget:
         if not lead_ids:
             raise _no_lead(lead_id)
         person = await read_person(connection, reached.workspace, lead_ids)
-        running = await _running(connection, reached.workspace, lead_ids)
+        running = await find_running_of(connection, reached.workspace, lead_ids)
     return ToForget([one for one in lead_ids if one != lead_id], len(person.instances), len(running))
-
-
-async def _running(connection: AsyncConnection, workspace: str, lead_ids: list[str]) -> list[str]:
-    running = [await find_running(connection, workspace, lead_id) for lead_id in lead_ids]
-    return [one.instance_id for found in running for one in found]
 
 
 async def forget(reached: Reached, lead_id: str, by: str) -> Forgotten:
@@ -107,11 +74,14 @@ async def forget(reached: Reached, lead_id: str, by: str) -> Forgotten:
     """
     async with reached.engine.connect() as connection:
         lead_ids = await find_lead_ids(connection, reached.workspace, lead_id)
-        running = await _running(connection, reached.workspace, lead_ids)
+        running = await find_running_of(connection, reached.workspace, lead_ids)
     if running:
         await _stop(reached, running, by)
     async with reached.engine.begin() as connection:
-        return await _forget(connection, reached.workspace, lead_id, lead_ids, by)
+        forgotten = await forget_person(connection, reached.workspace, lead_id, lead_ids, by)
+    if forgotten is None:
+        raise _no_lead(lead_id)
+    return forgotten
 
 
 async def _stop(reached: Reached, instance_ids: list[str], by: str) -> None:
@@ -125,33 +95,6 @@ async def _stop(reached: Reached, instance_ids: list[str], by: str) -> None:
         answer = await act(reached.engine, client, found, Stop(by=by), "")
         if not answer.done:
             raise NotForgottenError(f"{instance} did not end: {answer.answer}\nnothing was erased; say it again then")
-
-
-async def _forget(connection: AsyncConnection, workspace: str, lead_id: str, lead_ids: list[str], by: str) -> Forgotten:
-    await lock_leads(connection, workspace, lead_ids or [lead_id])
-    addresses = await list_addresses(connection, workspace, lead_ids)
-    await lock_recipients(connection, workspace, addresses)
-    found = await find_lead_ids(connection, workspace, lead_id)
-    if not found:
-        raise _no_lead(lead_id)
-    if found != lead_ids:
-        raise NotForgottenError(f"{lead_id} is another person by now; nothing was erased: say it again")
-    if running := await _running(connection, workspace, lead_ids):
-        raise NotForgottenError(f"{running[0]} has begun meanwhile; nothing was erased: say it again")
-    if unended := await find_unended(connection, workspace, lead_ids):
-        raise NotForgottenError("\n".join([*map(_how_to_end, unended), "nothing was erased; say it again then"]))
-    await suppress_forgotten(connection, workspace, addresses, by)
-    instances = [one for each in lead_ids for one in await erase(connection, workspace, each)]
-    for instance in instances:
-        await add_note(connection, instance, None, FORGOTTEN, by=by, why="")
-    return Forgotten(lead_id, [one for one in lead_ids if one != lead_id], len(instances), len(addresses))
-
-
-def _how_to_end(draft: Unended) -> str:
-    where = f"step {draft.step} of {draft.instance_id}"
-    if draft.state == DraftState.UNKNOWN:
-        return f"{where} may have been sent: settle it with `followup resume {draft.instance_id} --decision …`"
-    return f"{where} is {draft.state}: it has to end first"
 
 
 def _no_lead(lead_id: str) -> NotFoundError:

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from operating.options import AsJson, By
-from operating.person import Forgotten, export, forget, look
+from operating.person import export, forget, look
 from operating.reach import Reached, reach
+from transactions.forget import Forgotten
 
 app = typer.Typer()
 Whose = Annotated[str, typer.Argument(metavar="LEAD", help="The lead's id, as the app gives it.")]

@@ -8,16 +8,16 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress
 
-from mail.address import suppression_entry
+from domain.address import suppression_entry
 from operating.facts import facts
 from operating.listing import JsonArray, Lines, Printed
 from operating.options import AsJson, By, Note
 from operating.progress import progress_bar
 from operating.reach import Reached, reach
 from operating.spreadsheet import CsvRows
-from operating.suppressing import Change, Changed, Said, change_entries
 from operating.suppression_file import count_lines, read_entries
 from store.suppressions import Suppressed, list_suppressions
+from transactions.suppress import Change, Changed, Said, change_entries
 
 app = typer.Typer(help="The list of addresses and domains that nothing is sent to.", no_args_is_help=True)
 # A page of a list however long it is
@@ -109,7 +109,9 @@ def _change(
             entries = [*(addresses or []), *read]
             bar = progress.add_task("storing", total=len(entries))
             said = Said(who, note or "by hand")
-            return await change_entries(at, change, entries, said, lambda count: progress.advance(bar, count))
+            return await change_entries(
+                at.engine, at.workspace, change, entries, said, lambda count: progress.advance(bar, count)
+            )
 
     changed: Changed = reached.run(work)
     return changed

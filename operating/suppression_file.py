@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from domain.address import suppression_entry
 from intake.file_error import FileError, require_utf8
-from mail.address import suppression_entry
 from operating.spreadsheet import as_written
 
 _COLUMNS = ("address", "email")

@@ -9,12 +9,12 @@ import click
 import typer
 
 from intake.file_error import FileError
-from operating.editing import Edit, EditError, as_text, edit, read_text
 from operating.finding import whole_id
 from operating.options import AsJson, By, Note, Whole
 from operating.reach import Reached, reach
 from operating.task_finding import find_mail
 from operating.todo import Todo
+from transactions.edit import Edit, EditError, as_text, edit, read_text
 
 app = typer.Typer()
 # Far more than a mail may have

@@ -3,10 +3,8 @@
 from operating.finding import NotFoundError, find_whole
 from operating.reach import Reach, Reached
 from operating.todo import Todo, read_todos_of
-from store.leads import lock_lead
-from store.ledger import add_note
 from store.listing import Listed
-from store.tasks import close_alarms
+from transactions.alarms import look_into
 
 
 async def find_todos(at: Reached, found: Listed, program: str) -> list[Todo]:
@@ -34,12 +32,7 @@ def find_mail(reached: Reach, instance: str) -> Todo:
 async def close_alarms_of(at: Reached, instance: str, by: str, note: str) -> str:
     """Close the alarms of a follow-up that were looked into; returns its id. Raises NotFoundError where none can be."""
     found = await find_whole(at.engine, at.workspace, instance)
-    async with at.engine.begin() as connection:
-        await lock_lead(connection, found.instance_id)
-        steps = await close_alarms(connection, found.instance_id, by=by, why=f"looked into by {by}")
-        for step in steps:
-            await add_note(connection, found.instance_id, step, "close", by=by, why=note)
-    if not steps:
+    if not await look_into(at.engine, found.instance_id, by=by, note=note):
         raise NotFoundError(
             f"{found.instance_id} has no alarm that a word alone closes: where its step still waits, "
             "`followup task skip` or `followup stop` says what becomes of it"

@@ -128,7 +128,7 @@ def _quiet_until() -> ColumnElement[Any]:
 def _stops(recipients: Any) -> ColumnElement[Any]:
     kinds = func.array_agg(Stop.kind.distinct(), type_=ARRAY(Text))
     reaching = (Stop.workspace == bindparam("workspace")) & Stop.recipients.overlap(recipients)
-    # as `intake.stopping.ends` has it: a stop of whole seconds is no older than the second it is of
+    # as `transactions.stop.ends` has it: a stop of whole seconds is no older than the second it is of
     whole = Stop.occurred_at == func.date_trunc("second", Stop.occurred_at)
     since = case((whole, func.date_trunc("second", Instance.said_at)), else_=Instance.said_at)
     return select(kinds).where(reaching, Stop.occurred_at >= since).scalar_subquery()

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from domain.event import Event
-from intake.event_facts import Answer
 from intake.event_reading import read_event
 from intake.events import EventDoor
 from tests.scene import Scene
+from transactions.event import Answer
 
 # One step that falls due at once; whoever wants to see nothing sent runs no worker, or writes another.
 SEQUENCE = """

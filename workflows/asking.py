@@ -7,8 +7,8 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
+    from activities.shielded import HEARTBEAT_TIMEOUT
     from activities.steps import StepActivities
-    from activities.uninterrupted import HEARTBEAT_TIMEOUT
     from domain.command import Decision, Verdict
     from domain.instance import Reason
     from domain.step import DeliverStep, Held, PauseFollowUp, RecordOutcome, Settled, SettleStep, StepResult, Unrecorded

@@ -2,11 +2,11 @@
 
 from bench.breaks.broken import Break
 
-_AT_ONCE = "tests/activities/test_at_once.py::"
+_AT_ONCE = "tests/transactions/test_at_once.py::"
 _ONE_CALL = "tests/crash/test_one_call.py::"
 _FORBIDDEN = "tests/domain/test_permission.py::"
 _EVIDENCE = "tests/inbound/test_evidence.py::"
-_LIMITING = "tests/activities/test_limiting.py::"
+_LIMITING = "tests/transactions/test_limiting.py::"
 _WAITING = "tests/approvals/test_waiting.py::"
 
 BREAKS = [
@@ -19,14 +19,14 @@ BREAKS = [
     ),
     Break(
         "a claim that nobody will answer any more is unknown",
-        "activities/claiming.py",
+        "transactions/claim.py",
         "    if draft.state is DraftState.SENDING:\n        return await settle_sending",
         "    if draft.state is DraftState.REFUSED:\n        return await settle_sending",
         _AT_ONCE + "test_i3_a_claim_whose_process_is_gone_is_unknown_to_whoever_comes_next",
     ),
     Break(
         "what is behind is not claimed again",
-        "activities/claiming.py",
+        "transactions/claim.py",
         "    return standing(at, facts) if draft.state is not DraftState.PENDING else None\n",
         "    return None\n",
         _ONE_CALL + "test_whoever_calls_after_the_record_is_told_the_recorded_result",
@@ -96,35 +96,35 @@ BREAKS = [
     ),
     Break(
         "what was seen outside is not claimed",
-        "activities/claiming.py",
+        "transactions/claim.py",
         "no = no or await contradicted(at, draft) or await",
         "no = no or await",
         _EVIDENCE + "test_what_was_seen_is_not_sent_again_though_its_provider_says_that_it_was_not_sent",
     ),
     Break(
         "a lead's mails in a week are counted",
-        "activities/limiting.py",
+        "transactions/limits.py",
         "        if len(sends) >= cap:",
         "        if False:",
         _LIMITING + "test_a_leads_weekly_cap_counts_what_went_and_what_may_have_gone",
     ),
     Break(
         "a sender's mails in a day are counted",
-        "activities/limiting.py",
+        "transactions/limits.py",
         "        if at.date() in full:",
         "        if False:",
         _LIMITING + "test_a_senders_daily_cap_holds_on_every_day_and_within_office_hours",
     ),
     Break(
         "a sender's mails keep their gap",
-        "activities/limiting.py",
+        "transactions/limits.py",
         "slot, at, gap + _SLACK) if gap else at",
         "slot, at, gap + _SLACK) if False else at",
         _LIMITING + "test_sends_of_one_sender_keep_their_gap_and_each_sleeps_until_its_turn",
     ),
     Break(
         "an approval step asks before it sends",
-        "activities/claiming.py",
+        "transactions/claim.py",
         "if draft is None and is_for_a_person(at) and",
         "if draft is None and not at and",
         _WAITING + "test_it_is_asked_when_it_falls_due_whatever_holds_the_send",

@@ -2,9 +2,9 @@
 
 from bench.breaks.broken import Break
 
-_RECIPIENTS = "tests/activities/test_recipients.py::"
+_RECIPIENTS = "tests/transactions/test_recipients.py::"
 _INTAKE = "tests/intake/test_recipients.py::"
-_LIMITING = "tests/activities/test_limiting.py::"
+_LIMITING = "tests/transactions/test_limiting.py::"
 _WORDS = "tests/intake/test_words.py::"
 _CAP = "test_i10_a_weekly_cap_holds_for_an_address_under_two_hundred_ids_at_once"
 
@@ -39,7 +39,7 @@ BREAKS = [
     ),
     Break(
         "a stop reaches its lead's address",
-        "intake/stopping.py",
+        "transactions/stop.py",
         "    return tuple(dict.fromkeys(one for one in (had, stop.named) if one))\n",
         "    return tuple(one for one in (stop.named,) if one and had)\n",
         _INTAKE + "test_i4_a_stop_reaches_every_follow_up_of_the_address_whatever_its_lead_id",
@@ -74,7 +74,7 @@ BREAKS = [
     ),
     Break(
         "one follow-up at a time, asked of enrolments at once",
-        "intake/storing.py",
+        "transactions/enrol.py",
         "        await lock_recipients(self._connection, self._workspace, self._recipients)\n",
         "",
         _INTAKE + "test_of_enrolments_of_one_address_under_twenty_ids_at_once_one_is_taken",
@@ -95,7 +95,7 @@ BREAKS = [
     ),
     Break(
         "a gap counts by recipient",
-        "activities/claiming.py",
+        "transactions/claim.py",
         "for instant in (facts.last_sent_at, facts.heard_from_us_at) if",
         "for instant in (facts.last_sent_at,) if",
         _RECIPIENTS + "test_i5_i10_a_gap_holds_for_an_address_under_two_hundred_ids_at_once",
@@ -123,7 +123,7 @@ BREAKS = [
     ),
     Break(
         "an older stop ends nothing that was enrolled after it",
-        "intake/stopping.py",
+        "transactions/stop.py",
         "    return stop.occurred_at >= since and",
         "    return bool(since) and",
         _WORDS + "test_an_old_stop_that_comes_late_ends_nothing_that_was_enrolled_after_it",

@@ -3,36 +3,36 @@
 from bench.breaks.broken import Break
 
 _RESTORED = "tests/deploy/test_restored.py::"
-_LAST_WORDS = "tests/activities/test_last_words.py::"
+_LAST_WORDS = "tests/transactions/test_last_words.py::"
 _FURTHER = _RESTORED + "test_a_follow_up_that_is_further_than_the_store_waits_for_a_person_and_sends_nothing_twice"
-_COUNTED = "tests/activities/test_restored.py::test_i6_what_the_store_has_lost_of_a_step_is_counted"
+_COUNTED = "tests/transactions/test_restored.py::test_i6_what_the_store_has_lost_of_a_step_is_counted"
 
 BREAKS = [
     Break(
         "a workflow that is further than the store waits",
-        "activities/restored.py",
+        "transactions/restore.py",
         "    return at.step > facts.current_step and ",
         "    return False and ",
         _FURTHER,
     ),
     Break(
         "a step that the store has left behind is not sent, draft or none",
-        "activities/claiming.py",
+        "transactions/claim.py",
         "        return standing(at, facts) if at.step < facts.current_step else None\n",
         "        return None\n",
         _FURTHER,
     ),
     Break(
         "what the store had under way of a step behind is settled",
-        "activities/restored.py",
+        "transactions/restore.py",
         "    if draft is not None and draft.state in _BEHIND:",
         "    if False:",
         _COUNTED,
     ),
     Break(
         "a step that the store lost is told of in the ledger",
-        "activities/restored.py",
-        "        await _resumed(before, why, Cause.SKIPPED)\n",
+        "transactions/restore.py",
+        "        await activate(before, Cause.SKIPPED, why)\n",
         "",
         _COUNTED,
     ),
@@ -52,21 +52,21 @@ BREAKS = [
     ),
     Break(
         "a later try that the store forgot stays uncertain",
-        "activities/restored.py",
+        "transactions/restore.py",
         "draft.generation <= call.generation",
         "draft.generation == 1",
         _LAST_WORDS + "test_a_second_try_that_a_restored_store_has_forgotten_is_not_released_by_a_plain_resume",
     ),
     Break(
         "an uncertain send that the store forgot stays uncertain",
-        "activities/restored.py",
+        "transactions/restore.py",
         "    return paused or forgotten\n",
         "    return paused\n",
         _RESTORED + "test_an_uncertain_send_that_the_store_has_forgotten_is_not_released_by_a_plain_resume",
     ),
     Break(
         "a plain resume says nothing of what the store has lost",
-        "activities/restored.py",
+        "transactions/restore.py",
         "    return paused or forgotten\n",
         "    return forgotten\n",
         _RESTORED + "test_after_the_documented_procedure_nothing_is_sent_before_a_person_has_looked",

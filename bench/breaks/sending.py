@@ -47,7 +47,7 @@ BREAKS = [
     ),
     Break(
         "a begun send is shielded from cancellation",
-        "activities/uninterrupted.py",
+        "activities/shielded.py",
         "await asyncio.shield(task)",
         "await task",
         _ONE_CALL + "test_a_cancelled_attempt_finishes_its_begun_send",

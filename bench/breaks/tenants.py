@@ -20,7 +20,7 @@ BREAKS = [
     ),
     Break(
         "a message is named by the secret of its database",
-        "activities/linking.py",
+        "transactions/linking.py",
         "        named = message_hash(self._key, draft_id)\n",
         '        named = message_hash(b"", draft_id)\n',
         "tests/follow_up/test_page.py::test_an_unknown_send_is_explained_with_what_to_look_for_and_every_way_to_go_on",

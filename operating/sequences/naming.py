@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from activities.drafting import parse_sequence
 from domain.sequence import Sequence
 from intake.sequence_file import ReadSequence, find_sequence, known_sequences, read_with_warnings
 from operating.finding import NotFoundError
 from store.sequences import find_versions, newest_version
+from transactions.drafting import parse_sequence
 
 _MOST_SHOWN = 5
 

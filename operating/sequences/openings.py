@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from activities.calendar import is_holiday
+from domain.calendar import is_holiday
 from domain.schedule import HORIZON
 from domain.sequence import Window
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from activities.calendar import is_holiday
+from domain.calendar import is_holiday
 from domain.draft import Channel
 from domain.lead import Lead
 from domain.schedule import after, next_permitted

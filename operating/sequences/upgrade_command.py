@@ -17,10 +17,10 @@ from operating.reach import Reached, reach
 from operating.sequences.canonical import changes
 from operating.sequences.naming import find_stored, is_file, read_file
 from operating.sequences.page import show
-from operating.sequences.upgrading import Outlook, Upgrade
 from operating.terminal import can_ask
 from store.chosen import Place
 from store.sequences import Movement
+from transactions.upgrade import Outlook, Upgrade
 
 app = typer.Typer()
 

@@ -8,14 +8,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
 
-from activities.settling import settle
 from activities.steps import StepActivities
-from activities.terms import Terms
 from domain.command import Decision, Verdict
 from domain.sequence import Sequence
 from domain.step import DeliverStep, Settled, SettleStep, StepResult
 from providers.scripted import ScriptedProvider
 from store.tasks import OpenTask, read_open_of
+from transactions.sending_policy import Terms
+from transactions.settle import settle
 
 SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 APPROVED = {"wait": "0s", "subject": "Hello {{ name }}", "body": "Dear {{ name }}", "approval": True}

@@ -11,14 +11,14 @@ from typing import Any
 from domain.command import Decision, Verdict
 from domain.event import EventType, LeadReplied, Replied
 from domain.step import Awaiting, DecisionRefused, Held, Ready, StepDone, Stopped
-from intake.event_facts import Facts, store_facts
-from operating.editing import Edit, EditError, edit
 from providers.scripted import ScriptedProvider
 from store.tasks import OpenTask
 from tests.approvals.asking import APPROVED, CALL, Asking, a_sequence_of, closed_window
 from tests.counted import assert_counted
 from tests.scene import Scene, a_lead
 from tests.store.enrolled import WORKSPACE, enroll_leads
+from transactions.edit import Edit, EditError, edit
+from transactions.event import Facts, store_facts
 
 # Each takes some hundredths of a second; a hundred of either kind of window meet in every way that matters.
 _GAMES = 200

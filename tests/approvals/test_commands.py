@@ -13,7 +13,6 @@ from domain.outcome import Unknown
 from domain.task import TaskKind
 from mail.rewriting import Written
 from operating.acting import act
-from operating.editing import Edit, EditError, as_text, read_text
 from operating.todo import read_todos, todo_facts
 from providers.scripted import ScriptedProvider
 from settings import login_name
@@ -25,6 +24,7 @@ from tests.counted import assert_counted
 from tests.follow_up.looking import events, until, until_page
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import put_draft
+from transactions.edit import Edit, EditError, as_text, read_text
 
 
 async def _until_open(scene: Scene, tasks: int) -> None:

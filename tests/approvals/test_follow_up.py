@@ -7,7 +7,6 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-from operating.editing import Edit, edit
 from providers.scripted import ScriptedProvider
 from store.tasks import read_open_of
 from tests.app import App
@@ -16,6 +15,7 @@ from tests.counted import assert_counted
 from tests.follow_up.commands import FIRST, LAST, MIDDLE, reset
 from tests.follow_up.looking import events, page, refusal, stumbles, until_page
 from tests.scene import Scene, a_lead
+from transactions.edit import Edit, edit
 
 NEXT = {"wait": "0s", "body": "Again, {{ name }}"}
 AWAITS = "**awaiting_approval** (approval)"

@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from activities.approving import OVERDUE
-from activities.settling import pause_for
 from domain.command import Decision, Verdict
 from domain.draft import DraftState
 from domain.instance import Reason
 from domain.step import Awaiting, DecisionRefused, Held, Paused, PauseFollowUp, Ready, Settled, StepDone, Stopped
-from operating.editing import Edit, EditError, edit
 from providers.scripted import ScriptedProvider
 from store.suppressions import suppress
 from tests.approvals.asking import APPROVED, CALL, Asking, a_sequence_of, closed_window
 from tests.counted import assert_counted
 from tests.scene import Scene
 from tests.store.enrolled import WORKSPACE, enroll_one
+from transactions.approve import OVERDUE
+from transactions.edit import Edit, EditError, edit
+from transactions.settle import pause_for
 
 _DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
 NEXT = {"wait": "0s", "body": "Again, {{ name }}"}

@@ -13,10 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.linking import DraftLinks, Links
-from activities.settling import settle
 from activities.steps import StepActivities
-from activities.terms import Terms
 from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import Reason
@@ -24,6 +21,9 @@ from domain.step import DeliverStep, Held, Paused, Ready, SettleStep, StepDone, 
 from providers.scripted import Halt, ScriptedProvider
 from tests.counted import assert_counted
 from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence, open_scene
+from transactions.linking import DraftLinks, Links
+from transactions.sending_policy import Terms
+from transactions.settle import settle
 
 _CALLERS = 50
 

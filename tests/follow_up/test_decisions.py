@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.recording import record
 from domain.command import Decision, Resume
 from domain.outcome import Fault, Refused, Sent, Unknown
 from domain.step import RecordOutcome
@@ -15,6 +14,7 @@ from operating.finding import find_instance
 from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.looking import page, refusal, until_instant, until_page
 from tests.scene import Scene, a_lead, a_sequence
+from transactions.record import record
 
 # Half of it to reach the point of no return, half to be answered: not_sent is accepted after both.
 _SOON = timedelta(seconds=1)

@@ -7,7 +7,6 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.testing import ActivityEnvironment
 
 from activities.steps import StepActivities
-from activities.terms import Terms
 from domain.outcome import Unknown
 from domain.step import DeliverStep, FollowUp
 from operating.audit.finding import Report
@@ -18,6 +17,7 @@ from tests.follow_up.breakage import find, lose
 from tests.follow_up.commands import FIRST, reset
 from tests.follow_up.looking import until, until_page
 from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence
+from transactions.sending_policy import Terms
 
 
 async def _deliver_by_twenty(scene: Scene, provider: ScriptedProvider, step: int) -> None:

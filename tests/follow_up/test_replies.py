@@ -14,14 +14,12 @@ import pytest
 from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
-from activities.settling import settle
 from activities.steps import StepActivities
-from activities.terms import Terms
 from domain.command import Decision
+from domain.event import EventError
 from domain.instance import Reason
 from domain.sequence import LONGEST_BODY
 from domain.step import DeliverStep, Held, SettleStep, StepDone, StepResult, Stopped
-from intake.event_reading import EventError
 from intake.file_error import FileError
 from intake.replying import InThreadOf, Reply, ReplyError, ToLead, Words, reply
 from intake.sequence_file import read_sequence
@@ -33,6 +31,8 @@ from tests.counted import assert_counted
 from tests.follow_up.looking import until_page
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import put_draft
+from transactions.sending_policy import Terms
+from transactions.settle import settle
 
 DAY = timedelta(days=1)
 AT_ONCE = timedelta(0)

@@ -12,14 +12,11 @@ from uuid import uuid4
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from activities.claiming import claim_step
-from activities.terms import Terms
 from domain.command import Pause, Resume
 from domain.instance import Reason
 from domain.lease import Lease
 from domain.outcome import NotSent, Unknown
 from domain.step import DeliverStep, Stopped
-from intake.event_facts import Facts, store_facts
 from providers.scripted import Halt, ScriptedProvider
 from store.drafts import Claim, StoredDraft
 from tests.app import App, enrolled, event, said
@@ -27,6 +24,9 @@ from tests.counted import assert_counted
 from tests.follow_up.looking import count, stumbles, until, until_page
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads
+from transactions.claim import claim_step
+from transactions.event import Facts, store_facts
+from transactions.sending_policy import Terms
 from workflows.search_attributes import REASON, STATUS
 
 _DAY = timedelta(days=1)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from activities.evidence import Bearing
 from domain.outcome import Outcome, Sent, Unknown
 from intake.inbound import Done, InboundAnswer, InboundDoor
 from providers.scripted import ScriptedProvider
@@ -18,6 +17,7 @@ from tests.inbound.samples import failed, mail, report
 from tests.naming import message_hash, message_id
 from tests.scene import a_lead, a_sequence
 from tests.store.enrolled import put_draft
+from transactions.evidence import Bearing
 
 _AT_ONCE, _DAY = timedelta(0), timedelta(days=1)
 _GRACE = "grace@example.test"

@@ -12,11 +12,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.claiming import claim_step
-from activities.evidence import Bearing, Taken, take_evidence
-from activities.recording import record
-from activities.settling import settle
-from activities.terms import Terms
 from domain.cause import Cause
 from domain.command import Decision
 from domain.evidence import EvidenceKind
@@ -31,6 +26,11 @@ from store.instances import set_status
 from tests.roles import without_guards
 from tests.scene import a_lead
 from tests.store.enrolled import enroll_leads, enroll_one, put_draft
+from transactions.claim import claim_step
+from transactions.evidence import Bearing, Taken, take_evidence
+from transactions.record import record
+from transactions.sending_policy import Terms
+from transactions.settle import settle
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 _AT = datetime(2026, 2, 1, tzinfo=UTC)

@@ -11,7 +11,6 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from activities.evidence import Bearing
 from domain.outcome import NotSent, Outcome, Unknown
 from intake.events import EventDoor, NotTakenError
 from intake.inbound import Done, InboundAnswer, InboundDoor
@@ -27,6 +26,7 @@ from tests.inbound.samples import mail, report
 from tests.naming import message_hash, message_id
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import put_draft
+from transactions.evidence import Bearing
 
 _AWAY = samples.OUT_OF_OFFICE + "Auto-Submitted: auto-replied"
 _OPEN_TASKS = "SELECT kind FROM tasks WHERE state = 'open'"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.event import LeadEnrolled, LeadUpdated
-from intake.event_reading import EventError, read_event
-from intake.lead_fields import make_lead
+from domain.event import EventError, LeadEnrolled, LeadUpdated
+from domain.lead_fields import make_lead
+from intake.event_reading import read_event
 from intake.lead_file import LeadRow, read_lead
 
 NOTHING = st.sampled_from([None, "", "  ", "\u200b", "\u00a0\ufeff", "\u00ad"])

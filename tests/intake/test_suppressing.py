@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from intake.event_reading import EventError
+from domain.event import EventError
 from store.suppressions import lift
 from tests.app import SEQUENCE, App, enrolled
 from tests.scene import Scene, open_scene

@@ -15,13 +15,13 @@ from temporalio.client import Client
 
 from domain.outcome import NotSent
 from domain.sequence import Sequence
-from intake.event_facts import Facts, store_facts
 from intake.event_reading import read_event
 from providers.scripted import ScriptedProvider
 from tests.app import App, enrolled
 from tests.follow_up.looking import until
 from tests.replaying import assert_replays
 from tests.scene import Scene, a_lead, a_sequence, open_scene
+from transactions.event import Facts, store_facts
 
 _HOUR = timedelta(hours=1)
 _NEVER_DUE = Sequence.model_validate(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.calendar import is_holiday
+from domain.calendar import is_holiday
 from domain.duration import Wait
 from domain.schedule import after
 from domain.sequence import Sequence, Window

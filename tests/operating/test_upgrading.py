@@ -10,14 +10,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.claiming import claim_step
-from activities.recording import record
-from activities.terms import Terms
 from domain.lease import Lease
 from domain.outcome import Sent
 from domain.sequence import Sequence, StopKind
 from domain.step import DeliverStep, RecordOutcome, StepDone
-from operating.sequences.upgrading import Outlook, Upgrade, objection
 from store.drafts import Claim, StoredDraft
 from store.ledger import read_ledger
 from store.locks import lock_leads
@@ -25,6 +21,10 @@ from store.sequences import Movement, Upgradable, lock_upgradable, move, save_se
 from store.stops import RecordedStop, record_stop
 from tests.scene import a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads
+from transactions.claim import claim_step
+from transactions.record import record
+from transactions.sending_policy import Terms
+from transactions.upgrade import Outlook, Upgrade, objection
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

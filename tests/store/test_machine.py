@@ -24,10 +24,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from activities.claiming import claim_step
-from activities.recording import record
-from activities.settling import pause_for, settle
-from activities.terms import Terms
 from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
@@ -39,6 +35,10 @@ from store.drafts import Claim, StoredDraft, holds_claim
 from store.engine import open_engine
 from tests.store.enrolled import enroll_one
 from tests.store.keeping import Kept, look
+from transactions.claim import claim_step
+from transactions.record import record
+from transactions.sending_policy import Terms
+from transactions.settle import pause_for, settle
 
 _T = TypeVar("_T")
 SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")

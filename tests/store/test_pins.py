@@ -9,9 +9,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.claiming import claim_step
-from activities.settling import settle
-from activities.terms import Terms
 from devstack.stack import Devstack
 from domain.command import Decision
 from domain.instance import Reason
@@ -21,9 +18,12 @@ from store.drafts import Claim
 from store.durability import DISPOSABLE, read_database_settings
 from store.engine import PINNED, open_engine
 from store.schema import DurabilityError, check_database, migrate
-from tests.activities.test_at_once import SENDER, _until_somebody_waits
 from tests.store.enrolled import enroll_one
 from tests.store.worst import WORST, set_defaults
+from tests.transactions.test_at_once import SENDER, _until_somebody_waits
+from transactions.claim import claim_step
+from transactions.sending_policy import Terms
+from transactions.settle import settle
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""How state changes: each function is one transaction, or a part of one, that locks, reads, decides and writes."""

@@ -1,0 +1,121 @@
+"""The moves of a follow-up, each written once: on to the next step, pause, hold, stop, activate."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.cause import Cause
+from domain.draft import DraftKey, DraftState, draft_id, message_hash
+from domain.instance import InstanceStatus, Reason
+from domain.schedule import after
+from domain.step import Held, Paused, Recorded, StepDone, Stopped
+from store.drafts import StoredDraft, stop_pending
+from store.facts import StepFacts
+from store.instances import advance, set_status
+from store.leads import LockedLead
+from store.links import read_link_key
+from transactions.drafting import parse_sequence
+
+_BEHIND = (DraftState.SENT, DraftState.DONE, DraftState.SKIPPED, DraftState.DISCARDED)
+
+
+class At(NamedTuple):
+    """Where something happens: a step of an instance whose lead is locked, and who does it."""
+
+    connection: AsyncConnection
+    locked: LockedLead
+    step: int
+    by: str
+
+
+def unknown_pause(draft: StoredDraft, code: str) -> Paused:
+    """Say what an unknown draft waits for."""
+    return Paused(
+        reason=Reason.SEND_OUTCOME_UNKNOWN,
+        code=code,
+        not_sent_from=draft.overdue_at,
+        generation=draft.generation,
+        message_hash=draft.message_hash,
+    )
+
+
+async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:
+    """The step is behind us: make the next one current, or complete the instance."""
+    if at.step == at.locked.steps:
+        why, cause = f"step {at.step} of {at.step} {state}", Cause.COMPLETED
+        completed = InstanceStatus.COMPLETED
+        await set_status(at.connection, at.locked.instance_id, completed, Reason.NONE, by=at.by, why=why, cause=cause)
+        return StepDone(state=state, steps=at.step)
+    due = after(since, parse_sequence(at.locked.definition).steps[at.step].wait, at.locked.lead.zone)
+    await advance(at.connection, at.locked.instance_id, at.step + 1, due, at.by)
+    return StepDone(state=state, next_due_at=due, steps=at.locked.steps)
+
+
+async def pause(at: At, paused: Paused, cause: Cause) -> Paused:
+    """Let the instance wait for a person."""
+    why = f"step {at.step}: {paused.reason} {paused.code}".rstrip()
+    status = InstanceStatus.PAUSED
+    await set_status(at.connection, at.locked.instance_id, status, paused.reason, by=at.by, why=why, cause=cause)
+    return paused
+
+
+async def pause_behind_workflow(at: At, code: str = "") -> Paused:
+    """Let the instance wait for a person who looks for a message that the store has forgotten."""
+    named = message_hash(await read_link_key(at.connection), draft_id(DraftKey(at.locked.instance_id, at.step)))
+    return await pause(at, Paused(reason=Reason.STORE_IS_BEHIND, code=code, message_hash=named), Cause.RESTORED)
+
+
+async def hold(at: At, held: Held, cause: Cause, code: str = "") -> Held:
+    """Let the instance wait until an instant."""
+    why = f"step {at.step}: {held.reason} {code}".rstrip()
+    words: dict[str, Any] = {"by": at.by, "why": why, "cause": cause}
+    await set_status(at.connection, at.locked.instance_id, InstanceStatus.HELD, held.reason, **words, until=held.until)
+    return held
+
+
+async def stop(at: At, reason: Reason, cause: Cause, code: str = "") -> Stopped:
+    """End the instance; what was not claimed yet never will be."""
+    why = f"step {at.step}: {reason} {code}".rstrip()
+    await stop_instance(at.connection, at.locked.instance_id, reason, by=at.by, why=why, cause=cause)
+    return Stopped(reason=reason)
+
+
+async def stop_instance(
+    connection: AsyncConnection, instance_id: str, reason: Reason, *, by: str, why: str, cause: Cause
+) -> None:
+    """End an instance, at whichever step it is. Wants its lead's lock held."""
+    await stop_pending(connection, instance_id, by=by, why=why, cause=cause)
+    await set_status(connection, instance_id, InstanceStatus.STOPPED, reason, by=by, why=why, cause=cause)
+
+
+async def activate(at: At, cause: Cause, why: str, *, until: datetime | None = None) -> None:
+    """Let the instance go on: what it waited for is over."""
+    status, instance_id = InstanceStatus.ACTIVE, at.locked.instance_id
+    await set_status(at.connection, instance_id, status, Reason.NONE, by=at.by, why=why, cause=cause, until=until)
+
+
+def standing(at: At, facts: StepFacts) -> Recorded:
+    """Say what is true of a step already, changing nothing."""
+    draft = facts.draft
+    state = draft.state if draft else DraftState.PENDING
+    if draft is not None and state is DraftState.UNKNOWN:
+        return unknown_pause(draft, draft.code)
+    if state is DraftState.SENDING:
+        return Held(until=facts.now, reason=Reason.DRAFT_ALREADY_SENDING)
+    if facts.status is InstanceStatus.STOPPED:
+        return Stopped(reason=facts.reason)
+    behind = at.step < facts.current_step or facts.status is InstanceStatus.COMPLETED
+    if draft is None and behind:  # it was left out before there was one
+        return StepDone(state=DraftState.SKIPPED, next_due_at=_next_due(at, facts), steps=at.locked.steps)
+    if state in _BEHIND or (state is DraftState.REFUSED and facts.status is not InstanceStatus.PAUSED):
+        return StepDone(state=state, next_due_at=_next_due(at, facts), steps=at.locked.steps)
+    if facts.status is InstanceStatus.PAUSED:
+        return Paused(reason=facts.reason, code=draft.code if draft else "")
+    return Held(until=facts.until or facts.now, reason=facts.reason)
+
+
+def _next_due(at: At, facts: StepFacts) -> datetime | None:
+    if at.step == at.locked.steps:
+        return None
+    return facts.until if facts.until and facts.current_step == at.step + 1 else facts.now

@@ -1,0 +1,176 @@
+"""Finding out what became of a step, and applying what an operator says of it. Nothing here ever sends."""
+
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.cause import Cause, cause_of
+from domain.command import Decision, Verdict, of_another_try, too_early
+from domain.draft import DraftState
+from domain.instance import FINAL, InstanceStatus, Reason
+from domain.lease import given_up_at, is_of_another_try, may_still_act
+from domain.outcome import Unknown
+from domain.step import (
+    DecisionRefused,
+    Held,
+    Paused,
+    PauseFollowUp,
+    Ready,
+    Recorded,
+    Settled,
+    SettleStep,
+    StepDone,
+    Stopped,
+)
+from store.drafts import StoredDraft, record_state
+from store.facts import StepFacts, lock_step, read_facts
+from store.tasks import close_tasks
+from transactions.approve import close_shared, come_too_late, decide, said
+from transactions.moves import At, activate, go_on, pause, standing, stop
+from transactions.record import mark_unknown
+from transactions.restore import awaits_truth, settle_lost
+
+# How soon to look again at a draft that another run's attempt is sending: most sends take a second.
+_LOOK_AGAIN = timedelta(seconds=15)
+_SAID_OF_A_TRY = (Decision.NOT_SENT, Decision.RESUME, Decision.SENT)
+_SETTLED_AS: dict[Decision | Verdict, DraftState] = {
+    Decision.NOT_SENT: DraftState.PENDING,
+    Decision.SKIP: DraftState.SKIPPED,
+    Decision.STOP: DraftState.SKIPPED,
+}
+
+
+async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: str) -> Settled:
+    """Read the draft and say what is true; with a decision, apply it or refuse it with a sentence.
+
+    `run` is the workflow run that asks: its own attempt is over when it does, another run's may be alive.
+    """
+    found = await lock_step(connection, call.instance_id, call.step)
+    if found is None:
+        return Stopped(reason=Reason.NOT_ENROLLED)
+    locked, facts = found
+    at = At(connection, locked, call.step, call.by or by)
+    if facts.draft is not None and facts.draft.state is DraftState.SENDING:
+        result = await settle_sending(at, facts, facts.draft, run)
+        if isinstance(result, Held) or call.decision is not Decision.STOP:
+            return result
+        facts = await read_facts(connection, locked, call.step)
+    if call.asked_pause_only and not _pause_was_asked_for(facts):
+        call = call.model_copy(update={"decision": None})
+    if awaits_truth(at, facts, call):
+        return await settle_lost(at, facts, call)
+    return await _settle(at, facts, call)
+
+
+async def _settle(at: At, facts: StepFacts, call: SettleStep) -> Settled:
+    draft, over = facts.draft, facts.status in FINAL
+    if draft is not None and draft.awaits_a_person and not over and call.decision is not Decision.STOP:
+        return await decide(at, facts, draft, call)
+    if isinstance(call.decision, Verdict):
+        return await come_too_late(at, facts, call.decision)
+    if draft is not None and draft.state is DraftState.UNKNOWN:
+        return await _settle_unknown(at, facts, draft, call)
+    if over:
+        return standing(at, facts)
+    if call.decision is Decision.STOP:
+        return await stop(at, call.reason, Cause.STOPPED)
+    return await _settle_still(at, facts, call.decision)
+
+
+def _pause_was_asked_for(facts: StepFacts) -> bool:
+    unknown = facts.draft is not None and facts.draft.state is DraftState.UNKNOWN
+    return (facts.status, facts.reason) == (InstanceStatus.PAUSED, Reason.OPERATOR) and not unknown
+
+
+async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str) -> Recorded:
+    """A claim holds the draft. Whose process may still act is left alone; whose is gone becomes unknown."""
+    if draft.claimed_at is None or draft.overdue_at is None:
+        raise RuntimeError(f"draft {draft.id} is sending without a claim")
+    give_up = given_up_at(draft.claimed_at, draft.overdue_at, by_own_run=draft.claim_run == run)
+    if facts.now < give_up:
+        return Held(until=min(give_up, facts.now + _LOOK_AGAIN), reason=Reason.DRAFT_ALREADY_SENDING)
+    return await mark_unknown(at, draft, Unknown(code="worker-lost"), facts)
+
+
+async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> Settled:
+    """Nothing is under way: apply the decision to the draft as it stands."""
+    draft = facts.draft
+    if draft is None or draft.state is DraftState.PENDING:
+        return await _settle_pending(at, draft, facts, decision)
+    if draft.state is DraftState.REFUSED and decision in (Decision.RESUME, Decision.SKIP):
+        return await go_on(at, DraftState.REFUSED, facts.now)
+    if decision is Decision.RESUME and facts.status is InstanceStatus.PAUSED:
+        await activate(at, Cause.RESUMED, "resumed")
+    if decision in (None, Decision.RESUME) or (decision, draft.state) == (Decision.SENT, DraftState.SENT):
+        return standing(at, facts)
+    if decision is Decision.SKIP and (draft.cause, draft.who) == (Cause.SKIPPED, at.by):  # it is heard again
+        return standing(at, facts)
+    return DecisionRefused(sentence=f"step {at.step} is {draft.state} ({draft.why}): resume, skip or stop are possible")
+
+
+async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, decision: Decision | None) -> Settled:
+    if decision is None:
+        return standing(at, facts) if facts.status is InstanceStatus.PAUSED else Ready()
+    if decision is Decision.RESUME:
+        if facts.reason is Reason.RECIPIENT_IN_USE:  # this step may go beside the other follow-up
+            await close_shared(at, _why(at.by, decision))
+        await activate(at, Cause.RESUMED, "resumed")
+        return Ready()
+    if decision is Decision.SKIP:
+        if draft is not None:
+            why, cause = said("skipped", at.by), Cause.SKIPPED
+            await record_state(at.connection, draft, DraftState.SKIPPED, by=at.by, why=why, cause=cause)
+            # what was seen of it outside has been looked into
+            await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
+        return await _go_on_resumed(at, DraftState.SKIPPED, Cause.SKIPPED, facts)
+    return DecisionRefused(
+        sentence=f"step {at.step} was surely not sent yet, so {decision} says nothing about it: "
+        "resume, skip or stop are possible"
+    )
+
+
+async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep) -> Settled:
+    """It may have been sent. An operator's word settles it; a stop for any other reason leaves it to be settled."""
+    decision = call.decision
+    if decision is Decision.STOP and call.reason is not Reason.OPERATOR:
+        await stop(at, call.reason, Cause.STOPPED)
+        return standing(at, facts)
+    if decision is None:
+        return standing(at, facts)
+    if decision is Decision.NOT_SENT and draft.overdue_at and may_still_act(draft.overdue_at, facts.now):
+        return DecisionRefused(sentence=too_early(at.step, draft.overdue_at))
+    if decision in _SAID_OF_A_TRY and is_of_another_try(draft.overdue_at, call.not_sent_from):
+        return DecisionRefused(sentence=of_another_try(at.step))
+    # a plain resume means sent: a duplicate is worse than a miss
+    state = _SETTLED_AS.get(decision, DraftState.SENT)
+    why, cause = _why(at.by, decision), cause_of(decision)
+    await record_state(at.connection, draft, state, by=at.by, why=why, cause=cause)
+    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
+    if decision is Decision.STOP or facts.status is InstanceStatus.STOPPED:
+        reason = facts.reason if facts.status is InstanceStatus.STOPPED else call.reason
+        return await stop(at, reason, Cause.STOPPED)
+    if state is DraftState.PENDING:
+        await activate(at, cause, why)
+        return Ready()
+    return await _go_on_resumed(at, state, cause, facts)
+
+
+def _why(by: str, decision: Decision | Verdict) -> str:
+    return f"{by} says {decision}"
+
+
+async def pause_for(connection: AsyncConnection, call: PauseFollowUp) -> Settled:
+    """Pause an instance because somebody says so; one that has ended stays as it is."""
+    found = await lock_step(connection, call.instance_id, call.step)
+    if found is None:
+        return Stopped(reason=Reason.NOT_ENROLLED)
+    locked, facts = found
+    at = At(connection, locked, call.step, call.by)
+    if facts.status in (*FINAL, InstanceStatus.PAUSED):
+        return standing(at, facts)
+    return await pause(at, Paused(reason=call.reason), Cause.PAUSED)
+
+
+async def _go_on_resumed(at: At, state: DraftState, cause: Cause, facts: StepFacts) -> StepDone:
+    await activate(at, cause, f"{state} by decision")
+    return await go_on(at, state, facts.now)
