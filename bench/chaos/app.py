@@ -19,7 +19,8 @@ from bench.chaos.story import Filed, Said, Story
 from bench.chaos.world import SECRET, World
 from devstack.child import plain_environment
 
-_AGAIN_AFTER = 1.0
+# What is not taken is delivered again after a second, then after twice as long each time, as apps do.
+_AGAIN_AFTER, _AGAIN_AT_MOST = 1.0, 8.0
 _PATIENCE = 8.0
 _CHECKOUT = Path(__file__).parents[2]
 
@@ -58,8 +59,10 @@ class App:
     async def _deliver(self, event: Said, content: str, at: float, again: bool) -> None:
         await asyncio.sleep(at)
         self.redeliveries += again
+        wait = _AGAIN_AFTER
         while (done := await self._post(event, content)) is None:
-            await asyncio.sleep(_AGAIN_AFTER)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _AGAIN_AT_MOST)
             self.redeliveries += 1
         self.heard.events.setdefault((event.workspace, event.event_id), time.time())
         if done == "not_enrolled":
