@@ -58,11 +58,11 @@ async def _main(given: argparse.Namespace) -> int:
 async def _one(console: Console, given: argparse.Namespace, seed: int) -> Result:
     seconds = given.minutes * 60
     leads = given.leads or math.ceil(given.minutes * 96)
-    faults, events = schedule(seed, seconds, given.every), tell(seed, leads, seconds)
+    faults, story = schedule(seed, seconds, given.every), tell(seed, leads, seconds)
     with _folder(given.keep, seed) as home:
         commit = await check_out(home / "previous", given.previous)
         console.print(f"seed {seed}: {leads} leads, {len(faults)} faults in {seconds:.0f} s, the other build: {commit}")
-        return await run(console, World(home, home / "previous"), seed, faults, events)
+        return await run(console, World(home, home / "previous"), seed, faults, story)
 
 
 @contextmanager
