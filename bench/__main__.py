@@ -8,6 +8,7 @@ cold      from a worker's start until it polls, and until its first letter is ac
 tables    time and pages of a claim and its record, in small tables and in large ones (--drafts)
 memory    a worker's memory with sleeping follow-ups in its cache
 rules     outcomes of sends to servers that break the rules of SMTP, beside what those servers did (--messages, --seeds)
+commits   deliveries whose connection to PostgreSQL is cut at COMMIT, counted at the SMTP server (--cuts)
 sleeping  the next follow-ups that fall due, among many that sleep (--sleeping)
 """
 
@@ -15,7 +16,7 @@ import argparse
 
 from rich.console import Console
 
-from bench import cold, doors, due, memory, sleeping, steps, tables
+from bench import cold, commits, doors, due, memory, sleeping, steps, tables
 from bench.command import at_least_one, run_command
 from bench.ground import Ground, open_ground
 from bench.rules import measure as rules
@@ -24,15 +25,18 @@ from connect import leave
 _USUAL = ("steps", "idle", "busy", "doors", "cold")
 # Temporal's development server, told to keep all in memory, breaks down at 4 GiB: with 95,000 that sleep.
 _MOST_IN_MEMORY = 50_000
-_ALL = (*_USUAL, "tables", "memory", "rules", "sleeping")
+_ALL = (*_USUAL, "tables", "memory", "rules", "commits", "sleeping")
 # These stand on no devstack, or on one of their own.
 _APART = {"tables", "rules", "sleeping"}
 
 
 async def _measure(console: Console, given: argparse.Namespace) -> int:
+    wrong = 0
     if set(given.what) - _APART:
         async with open_ground() as ground:
             await _on(console, ground, given)
+            if "commits" in given.what:
+                wrong = await commits.measure(console, ground, cuts=given.cuts)
     if "sleeping" in given.what:
         # its file takes twice as long to put them in, unless TMPDIR is in memory
         async with open_ground(in_memory=given.sleeping <= _MOST_IN_MEMORY) as ground:
@@ -40,8 +44,8 @@ async def _measure(console: Console, given: argparse.Namespace) -> int:
     if "tables" in given.what:
         await tables.measure(console, small=given.small, large=given.drafts, claims=given.claims)
     if "rules" in given.what:
-        return await rules.measure(console, messages=given.messages, seed=given.seed, seeds=given.seeds)
-    return 0
+        wrong |= await rules.measure(console, messages=given.messages, seed=given.seed, seeds=given.seeds)
+    return wrong
 
 
 async def _on(console: Console, ground: Ground, given: argparse.Namespace) -> None:
@@ -79,6 +83,7 @@ def _arguments() -> argparse.Namespace:
         ("--messages", 30_000, "how many are sent to servers that break the rules, all together"),
         ("--seed", 1, "the first seed of those servers"),
         ("--seeds", 4, "how many seeds"),
+        ("--cuts", 164, "COMMITs that are cut, a quarter of them in each of four ways"),
         ("--sleeping", 10_000, "follow-ups that sleep; Temporal's development server takes 15 to 50 a second"),
     ):
         parser.add_argument(option, type=at_least_one, default=default, help=f"{meaning} ({default})")

@@ -178,7 +178,7 @@ async def _enroll(facts: Facts, event: LeadEnrolled, sequence: Sequence) -> Answ
         if refused.refusal is Refusal.UNRENDERABLE:
             raise EventError([f"data.variables: {refused.sentence}"])
         other = refused.other.instance_id if refused.other else None
-        return facts.answer(Done.NOT_ENROLLED, why=refused.refusal, other=other)
+        return facts.answer(Done.NOT_ENROLLED, why=refused.refusal, other=other, ended=_ended(stored.ended))
     placed = stored.placed[identity]
     done = Done.ENROLLED if placed.enrolled.new else Done.ALREADY_ENROLLED
     if placed.enrolled.new and placed.enrolled.status is InstanceStatus.STOPPED:

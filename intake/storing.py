@@ -90,7 +90,11 @@ class Stored:
 
 
 async def store_enrolments(connection: AsyncConnection, enrolling: Enrolling, wanted: Sequence[Wanted]) -> Stored:
-    """Write the facts of enrolments. One that is enrolled already, or may not be, stays as it is."""
+    """Write the facts of enrolments. One that is enrolled already, or may not be, stays as it is.
+
+    Of a lead who may not be enrolled, and of whom nothing is known, it is kept who they are: a stop of theirs reaches
+    whoever else has their address.
+    """
     batch = _Batch(connection, enrolling, wanted)
     await batch.lock()
     refused = batch.divide()
@@ -118,6 +122,7 @@ class _Batch:
         self._workspace, self._by = enrolling.workspace, enrolling.by
         self._lead_ids = [one.lead.lead_id for one in wanted]
         self.taken: list[Wanted] = []
+        self._strangers: list[Wanted] = []  # who may not be enrolled, and were not known before
 
     async def lock(self) -> None:
         """Lock everybody, whether or not they are known, then read what is known of them."""
@@ -148,6 +153,8 @@ class _Batch:
             why = None if one.instance_id in self._existing else self._refusal(one)
             if why is not None:
                 refused[one.instance_id] = why
+                if why.refusal is not Refusal.UNRENDERABLE and one.lead.lead_id not in self._known:
+                    self._strangers.append(one)
                 continue
             self.taken.append(one)
             if one.instance_id not in self._existing:
@@ -180,9 +187,9 @@ class _Batch:
             self._others.setdefault(person, []).append(begun)
 
     async def hear(self) -> dict[str, tuple[str, ...]]:
-        """Store what is said of those that are taken; returns which fields of whom are stored otherwise."""
+        """Store what is said of them; returns which fields of whom that is enrolled are stored otherwise."""
         heard: list[Heard] = []
-        for one in self.taken:
+        for one in (*self.taken, *self._strangers):
             if one.instance_id in self._existing and not self._enrolling.updates:
                 continue
             before, word = self._facts(one), self._word(one)
@@ -229,10 +236,11 @@ class _Batch:
     async def heed(self, enrolled: dict[str, Enrolled]) -> dict[str, Reason]:
         """End what is older than a stop that outran it; returns what else a stop is found to end."""
         stops = await find_stops(self._connection, self._workspace, self._lead_ids, self._recipients)
-        for one in self.taken:
+        for one in (*self.taken, *self._strangers):
             given = (one.lead.email, self._facts(one).email)
             own = [stop for stop in stops if stop.lead_id == one.lead.lead_id]
             await suppress_unsubscribed(self._connection, self._workspace, own, given, self._by)
+        for one in self.taken:
             found = enrolled[one.instance_id]
             if found.status in FINAL or (not found.new and not self._enrolling.updates):
                 continue

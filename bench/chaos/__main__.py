@@ -6,7 +6,6 @@ import math
 import os
 import random
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from bench.chaos.story import tell
 from bench.chaos.world import World
 from bench.command import above_zero, at_least_one, run_command
 from connect import leave
+from devstack.passable import temporary_folder
 
 
 def _arguments() -> argparse.Namespace:
@@ -58,17 +58,17 @@ async def _main(given: argparse.Namespace) -> int:
 async def _one(console: Console, given: argparse.Namespace, seed: int) -> Result:
     seconds = given.minutes * 60
     leads = given.leads or math.ceil(given.minutes * 96)
-    faults, events = schedule(seed, seconds, given.every), tell(seed, leads, seconds)
+    faults, story = schedule(seed, seconds, given.every), tell(seed, leads, seconds)
     with _folder(given.keep, seed) as home:
         commit = await check_out(home / "previous", given.previous)
         console.print(f"seed {seed}: {leads} leads, {len(faults)} faults in {seconds:.0f} s, the other build: {commit}")
-        return await run(console, World(home, home / "previous"), seed, faults, events)
+        return await run(console, World(home, home / "previous"), seed, faults, story)
 
 
 @contextmanager
 def _folder(keep: Path | None, seed: int) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        home = (keep / f"seed-{seed}").resolve() if keep else Path(folder)
+    with temporary_folder() as folder:
+        home = (keep / f"seed-{seed}").resolve() if keep else folder
         home.mkdir(parents=True, exist_ok=keep is None)
         home.chmod(0o755)  # PostgreSQL may have to run as another user
         yield home

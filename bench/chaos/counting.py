@@ -1,4 +1,7 @@
-"""What must be zero, counted from the peer's log and the store's tables: pure functions of what was read."""
+"""What must be zero, counted from the peer's log and the store's tables: pure functions of what was read.
+
+A lead is named `WORKSPACE/LEAD` here.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Set
@@ -13,7 +16,7 @@ class Draft(NamedTuple):
     """A draft at the end. `why` is why it is in its state."""
 
     instance_id: str
-    lead_id: str
+    lead: str
     step: int
     message_id: str
     state: str
@@ -24,16 +27,16 @@ class Claim(NamedTuple):
     """A claim of a draft, by the ledger: when it began, Unix time."""
 
     instance_id: str
-    lead_id: str
+    lead: str
     step: int
     at: float
 
 
 class Unsure(NamedTuple):
-    """A draft that was unknown for a while: claimed by which worker when, marked when (Unix time)."""
+    """A draft that was unknown for a while: to whom, claimed by which worker when, marked when (Unix time)."""
 
     instance_id: str
-    lead_id: str
+    recipient: str
     step: int
     claimed_at: float
     marked_at: float
@@ -43,7 +46,7 @@ class Unsure(NamedTuple):
 class Trouble(NamedTuple):
     """One thing done to something that a send depends on, from when to when."""
 
-    touched: str  # a part, a link, or `lead:LEAD_ID` for a message that the peer went wrong with
+    touched: str  # a part, a link, or `to:ADDRESS` for a message that the peer went wrong with
     begun: float
     ended: float
 
@@ -76,19 +79,20 @@ def broken_promises(
 def written_off(taken: list[Taken], drafts: list[Draft]) -> int:
     """Count the messages that are in the log and whose unknown draft an operator's stop ended without a look there."""
     names = {one.message_id for one in taken}
-    return sum(draft.message_id in names and _is_written_off(draft) for draft in drafts)
+    return sum(draft.message_id in names and is_written_off(draft) for draft in drafts)
 
 
-def ended_for_nothing(instances: Mapping[str, str], drafts: list[Draft], causes: Set[str]) -> dict[str, str]:
+def ended_for_nothing(instances: Mapping[str, Set[str]], drafts: list[Draft], causes: Set[str]) -> dict[str, str]:
     """Name the follow-ups that were not sent whole, and nobody said or did anything that would end a step of theirs.
 
-    `instances` tells the lead of each; `causes` are the instances and leads to which such a thing was said or done.
+    `instances` tells of each its lead and its addresses (`WORKSPACE/ADDRESS`); `causes` are the instances, leads and
+    addresses to which such a thing was said or done.
     """
     sent = Counter(draft.instance_id for draft in drafts if draft.state == "sent")
     return {
         instance: f"{sent[instance]} of {STEPS} steps are sent, and nobody stopped, rejected or refused any"
-        for instance, lead in instances.items()
-        if sent[instance] < STEPS and not {instance, lead} & causes
+        for instance, those in instances.items()
+        if sent[instance] < STEPS and not {instance, *those} & causes
     }
 
 
@@ -103,13 +107,13 @@ def unexplained(unsure: Iterable[Unsure], troubles: list[Trouble]) -> dict[str, 
 
 def _explains(trouble: Trouble, one: Unsure) -> bool:
     # what is between worker and peer can lose an answer only while it is awaited; the others need time to recover
-    at_once = SMTP in trouble.touched or trouble.touched.startswith("lead:")
+    at_once = SMTP in trouble.touched or trouble.touched.startswith("to:")
     since = one.claimed_at - (0.0 if at_once else _RECOVERY)
     return trouble.begun <= one.marked_at and trouble.ended >= since and _touches(trouble.touched, one)
 
 
 def _touches(touched: str, one: Unsure) -> bool:
-    everybodys = {"postgres", "temporal", "smtp", f"lead:{one.lead_id}"}
+    everybodys = {"postgres", "temporal", "smtp", f"to:{one.recipient}"}
     return touched in everybodys or touched.partition(">")[0] == one.worker
 
 
@@ -133,7 +137,8 @@ def _missing(taken: list[Taken], drafts: list[Draft]) -> dict[str, str]:
     }
 
 
-def _is_written_off(draft: Draft) -> bool:
+def is_written_off(draft: Draft) -> bool:
+    """Say whether an operator's stop ended it while it was unknown."""
     return draft.state == "skipped" and draft.why.endswith("says stop")
 
 
@@ -142,7 +147,7 @@ def _not_known(taken: list[Taken], drafts: list[Draft]) -> dict[str, str]:
     found = {}
     for one in taken:
         draft = known.get(one.message_id)
-        if draft is None or (draft.state != "sent" and not _is_written_off(draft)):
+        if draft is None or (draft.state != "sent" and not is_written_off(draft)):
             found[draft.instance_id if draft else one.mark] = (
                 f"{one.mark} was taken, and its draft is {draft.state if draft else 'nowhere'}"
             )
@@ -153,5 +158,5 @@ def _claimed_after(claims: Iterable[Claim], stopped_at: Mapping[str, float]) -> 
     return {
         claim.instance_id: f"step {claim.step} was claimed after a stop had been acknowledged"
         for claim in claims
-        if claim.at > min(stopped_at.get(who, float("inf")) for who in (claim.instance_id, claim.lead_id))
+        if claim.at > min(stopped_at.get(who, float("inf")) for who in (claim.instance_id, claim.lead))
     }

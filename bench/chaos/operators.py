@@ -37,10 +37,20 @@ _LOG_IS_BEHIND = 3.0
 _UNKNOWN = "SELECT instance_id, message_id, overdue_at FROM drafts WHERE state = 'unknown'"
 _WAITING = "SELECT instance_id, fingerprint FROM drafts WHERE state = 'awaiting_approval'"
 # An overdue claim belongs to nobody any more, and a resume finds that out; an unknown one is settled, not resumed.
+# One whose address is another's goes on when that one has ended: a person who lets both go on means to.
 _PAUSED = """
     SELECT id, reason FROM instances WHERE status = 'paused' AND NOT EXISTS (SELECT 1 FROM drafts
-      WHERE instance_id = instances.id AND (state = 'unknown' OR state = 'sending' AND overdue_at > now()))"""
-_HELD = "SELECT id FROM instances WHERE status = 'held' AND until > now() + interval '3 seconds'"
+      WHERE instance_id = instances.id AND (state = 'unknown' OR state = 'sending' AND overdue_at > now()))
+    AND (reason <> 'recipient_in_use' OR NOT EXISTS (SELECT 1 FROM leads own
+      JOIN leads their ON their.workspace = own.workspace AND lower(their.email) = lower(own.email)
+      JOIN instances other ON other.workspace = their.workspace AND other.lead_id = their.lead_id
+      WHERE own.workspace = instances.workspace AND own.lead_id = instances.lead_id
+      AND other.lead_id <> instances.lead_id AND other.status NOT IN ('completed', 'stopped')))"""
+_HELD = """
+    SELECT id FROM instances WHERE status = 'held' AND reason <> 'lead_weekly_cap'
+    AND until > now() + interval '3 seconds'"""
+# A week is longer than a run.
+_CAPPED = "SELECT id FROM instances WHERE status = 'held' AND reason = 'lead_weekly_cap'"
 _RUNNING = """
     SELECT id FROM instances WHERE status NOT IN ('completed', 'stopped')
     AND NOT EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state IN ('sending', 'unknown'))"""
@@ -78,7 +88,8 @@ class Operators:
 
     async def finish(self) -> int:
         """Do all that waits for a person; returns how many follow-ups have not ended, or their workflows."""
-        await _as_far_as_possible(self._settle(), self._approve(1), self._resume(1), self._hasten(), self._say_again())
+        works = self._settle(), self._approve(1), self._resume(1), self._hasten(), self._say_again(), self._end_capped()
+        await _as_far_as_possible(*works)
         return max(len(await self._rows(_UNDONE)), len(await self._world.running_workflows()))
 
     async def _settle(self) -> None:
@@ -118,6 +129,9 @@ class Operators:
     async def _hasten(self) -> None:
         """A pause that is resumed is no longer held for the back-off after a failure."""
         await self._all(self._tell(one.id, "hastened", Pause(by=_BY)) for one in await self._rows(_HELD))
+
+    async def _end_capped(self) -> None:
+        await self._all(self._stop(one.id) for one in await self._rows(_CAPPED))
 
     async def _say_again(self) -> None:
         """Say what was said before to whom it was lost on: a run that was reset may begin with what it waits for."""

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.chaos.result import PROMISES, Result
-from bench.chaos.schedule import WORKERS
+from bench.chaos.schedule import PREVIOUS
 
 _COLUMNS = (
     "seed",
@@ -58,7 +58,7 @@ def _row(result: Result) -> list[int]:
     settled = sum(number for what, number in done.items() if what.startswith("settled"))
     words = [settled, done["approved"], done["reset"], figures["stops"], figures["redeliveries"]]
     broken = sum(map(len, result.offences.values()))
-    sends = [figures["peer went wrong"], figures["sends"], figures[f"claims of {WORKERS[-1]}"], figures["unknown"]]
+    sends = [figures["peer went wrong"], figures["sends"], figures[f"claims of {PREVIOUS}"], figures["unknown"]]
     return [round(result.seconds), result.faults.total(), *sends, *words, broken]
 
 

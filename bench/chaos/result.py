@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -19,14 +20,17 @@ from bench.chaos.counting import (
     Unsure,
     broken_promises,
     ended_for_nothing,
+    is_written_off,
     unexplained,
     written_off,
 )
-from bench.chaos.log import read_taken, read_wrong
+from bench.chaos.log import Taken, Wrong, read_taken, read_wrong
 from bench.chaos.operators import Operators
+from bench.chaos.people import enrolled_at, shared, stopped
+from bench.chaos.recipients import Known, broken_to_recipients
 from bench.chaos.schedule import OUTSIDE, WORKERS, How, Kind
-from bench.chaos.story import STEPS
-from bench.chaos.world import NAME, World
+from bench.chaos.story import SENDERS, STEPS, TOLERANT, WORKSPACES
+from bench.chaos.world import CAPS, World
 from domain.instance import workflow_id
 from store.counting import StepKind, count_steps
 from store.ledger import read_ledger
@@ -37,6 +41,11 @@ PROMISES = (
     "not known as sent",
     "uncounted",
     "claimed after a stop",
+    "mailed after a stop",
+    "two at a time",
+    "the same again",
+    "over the cap",
+    "of another workspace",
     "ended for nothing",
     "unexplained",
     "ended by itself",
@@ -44,18 +53,19 @@ PROMISES = (
 )
 _ENDED = {StepKind.SENT, StepKind.SKIPPED, StepKind.REFUSED, StepKind.STOPPED}
 _DRAFTS = """
-    SELECT d.instance_id, i.lead_id, d.step, d.message_id, d.state, d.why
+    SELECT d.instance_id, i.workspace || '/' || i.lead_id, d.step, d.message_id, d.state, d.why
     FROM drafts d JOIN instances i ON i.id = d.instance_id"""
 _CLAIMS = """
-    SELECT l.instance_id, i.lead_id, l.step, extract(epoch FROM l.at)::float8 AS at, l.who
+    SELECT l.instance_id, i.workspace || '/' || i.lead_id, l.step, extract(epoch FROM l.at)::float8 AS at, l.who
     FROM ledger l JOIN instances i ON i.id = l.instance_id WHERE subject = 'draft' AND to_state = 'sending'"""
 _UNSURE = """
-    SELECT l.instance_id, i.lead_id, l.step, extract(epoch FROM c.at)::float8 AS claimed_at,
+    SELECT l.instance_id, lower(d.recipient) AS recipient, l.step, extract(epoch FROM c.at)::float8 AS claimed_at,
       extract(epoch FROM l.at)::float8 AS marked_at, c.who
-    FROM ledger l JOIN instances i ON i.id = l.instance_id JOIN LATERAL (
+    FROM ledger l JOIN drafts d ON (d.instance_id, d.step) = (l.instance_id, l.step) JOIN LATERAL (
       SELECT at, who FROM ledger WHERE instance_id = l.instance_id AND step = l.step AND subject = 'draft'
       AND to_state = 'sending' AND id < l.id ORDER BY id DESC LIMIT 1) c ON true
     WHERE l.subject = 'draft' AND l.to_state = 'unknown'"""
+_INSTANCES = "SELECT id, workspace || '/' || lead_id AS lead FROM instances"
 _UNENDED = """
     SELECT id, status, reason, step FROM instances WHERE status NOT IN ('completed', 'stopped')
     OR EXISTS (SELECT 1 FROM drafts WHERE instance_id = instances.id AND state NOT IN
@@ -93,14 +103,25 @@ async def read_result(world: World, actors: Actors, seed: int, begun: float, aud
     claimed = await _rows(world, _CLAIMS)
     claims = [Claim(*row[:4]) for row in claimed]
     unsure = [_unsure(world, row) for row in await _rows(world, _UNSURE)]
-    instances = {row.id: row.lead_id for row in await _rows(world, "SELECT id, lead_id FROM instances")}
-    stopped = actors.app.stopped_at | actors.operators.stopped_at
-    offences = broken_promises(taken, drafts, actors.app.enrolled - set(instances.values()), claims, stopped)
+    instances = {row.id: row.lead for row in await _rows(world, _INSTANCES)}
+    app, stopped_at = actors.app, actors.app.stopped_at | actors.operators.stopped_at
+    lost = app.enrolled - set(instances.values()) | app.not_enrolled - shared(app.story.leads)
+    offences = broken_promises(taken, drafts, lost, claims, stopped_at)
+    began = app.beginning.timestamp()
+    known = Known(
+        senders=SENDERS,
+        tolerant=TOLERANT,
+        moved={event.lead for event in app.story.events if event.type == "lead.updated"},
+        asked_at=enrolled_at(app.story, app.heard, began),
+        ended_at=_ended_at(instances, stopped_at),
+        written_off={draft.message_id for draft in drafts if is_written_off(draft)},
+        caps=CAPS,
+    )
+    offences |= broken_to_recipients(taken, claims, stopped(app.story, app.heard, began), known)
     troubles = [Trouble(one.target, one.begun, one.ended) for one in world.happened if one.kind is not Kind.MISBEHAVE]
-    troubles += [Trouble(f"lead:{one.lead_id}", one.at, one.at) for one in wrong if one.phase in OUTSIDE]
-    refused = {one.lead_id for one in wrong if one.how == How.NEVER}
-    causes = actors.app.stopped_at.keys() | actors.operators.ending | refused
-    offences["ended for nothing"] = ended_for_nothing(instances, drafts, causes)
+    troubles += [Trouble(f"to:{one.recipient}", one.at, one.at) for one in wrong if one.phase in OUTSIDE]
+    those = {one: {lead, *_persons(app, lead)} for one, lead in instances.items()}
+    offences["ended for nothing"] = ended_for_nothing(those, drafts, _causes(actors, wrong))
     by_worker = Counter(_worker(world, row.who, row.at) for row in claimed)
     offences["ended by itself"] = {
         name: f"{part.ended_by_itself} times" for name, part in world.parts.items() if part.ended_by_itself
@@ -110,6 +131,8 @@ async def read_result(world: World, actors: Actors, seed: int, begun: float, aud
     offences["audit's findings"] = {} if audit[0] == 0 else {"audit": audit[1]}
     figures = {
         "leads": len(actors.app.enrolled),
+        "not enrolled": len(actors.app.not_enrolled),
+        "addresses of several": _of_several(taken),
         "steps": sum(steps.values()),
         **{str(kind): steps[kind] for kind in StepKind},
         "drawn": actors.breaker.begun,
@@ -117,7 +140,7 @@ async def read_result(world: World, actors: Actors, seed: int, begun: float, aud
         "peer went wrong": len(wrong),
         "unknown": len(unsure),
         "written off": written_off(taken, drafts),
-        "stops": len(stopped),
+        "stops": len(stopped_at),
         "deliveries": actors.app.deliveries,
         "redeliveries": actors.app.redeliveries,
         **{f"claims of {name}": by_worker[name] for name in WORKERS},
@@ -125,11 +148,39 @@ async def read_result(world: World, actors: Actors, seed: int, begun: float, aud
     return Result(seed, figures, actors.breaker.done, actors.operators.done, offences, time.time() - begun)
 
 
+def _persons(app: App, lead: str) -> set[str]:
+    """Name everybody that a lead ever was: its addresses, in its workspace."""
+    workspace = lead.partition("/")[0]
+    return {f"{workspace}/{address}" for address in app.story.leads.get(lead, ())}
+
+
+def _causes(actors: Actors, wrong: list[Wrong]) -> set[str]:
+    """Name whom something was said of, or answered to, that ends a step."""
+    workspaces = {sender: workspace for workspace, sender in SENDERS.items()}
+    refused = {f"{workspaces.get(one.sender)}/{one.recipient}" for one in wrong if one.how == How.NEVER}
+    leads = actors.app.stopped_at.keys()
+    persons = {person for lead in leads for person in _persons(actors.app, lead)}
+    return leads | persons | refused | actors.operators.ending
+
+
+def _ended_at(instances: Mapping[str, str], stopped_at: Mapping[str, float]) -> dict[str, float]:
+    """Tell when a follow-up's own stop was answered, an operator's or its lead's."""
+    never = float("inf")
+    return {one: min(stopped_at.get(one, never), stopped_at.get(lead, never)) for one, lead in instances.items()}
+
+
+def _of_several(taken: list[Taken]) -> int:
+    """Count the addresses that got messages of several follow-ups."""
+    pairs = {(one.person, one.instance_id) for one in taken}
+    return sum(times > 1 for times in Counter(person for person, _ in pairs).values())
+
+
 async def tell_story(world: World, instance_id: str) -> list[str]:
     """Tell all that happened to one follow-up, in the order of time."""
     async with world.engine.connect() as connection:
         ledger = await read_ledger(connection, instance_id)
-    lead = instance_id.rsplit(":", 1)[-1]
+    drafts = await _rows(world, "SELECT instance_id, lower(recipient) AS recipient FROM drafts")
+    recipients = {one.recipient for one in drafts if one.instance_id == instance_id}
     story = [
         (
             one.at.timestamp(),
@@ -138,9 +189,15 @@ async def tell_story(world: World, instance_id: str) -> list[str]:
         for one in ledger
     ]
     story += [
-        (one.at, f"the peer took {one.mark}") for one in read_taken(world.folder) if one.mark.startswith(f"{lead}/")
+        (one.at, f"the peer took {one.mark}, to {one.recipient}")
+        for one in read_taken(world.folder)
+        if one.recipient in recipients or one.instance_id == instance_id
     ]
-    story += [(one.at, f"the peer: {one.phase}, {one.how}") for one in read_wrong(world.folder) if one.lead_id == lead]
+    story += [
+        (one.at, f"the peer: {one.phase}, {one.how}, to {one.recipient}")
+        for one in read_wrong(world.folder)
+        if one.recipient in recipients
+    ]
     first, last = min(story, default=(0.0, ""))[0], max(story, default=(0.0, ""))[0]
     for one in world.happened:
         # of the peer's own words those to this lead are told above
@@ -173,7 +230,7 @@ async def _told_by_temporal(world: World, instance_id: str) -> list[tuple[float,
 
 def _unsure(world: World, row: Any) -> Unsure:
     worker = _worker(world, row.who, row.claimed_at)
-    return Unsure(row.instance_id, row.lead_id, row.step, row.claimed_at, row.marked_at, worker)
+    return Unsure(row.instance_id, row.recipient, row.step, row.claimed_at, row.marked_at, worker)
 
 
 def _worker(world: World, who: str, at: float) -> str:
@@ -183,7 +240,7 @@ def _worker(world: World, who: str, at: float) -> str:
 async def _uncounted(world: World) -> tuple[dict[str, str], Counter[StepKind]]:
     """I6: each step of each instance is counted as one kind, and at the end as none that is still to come."""
     async with world.engine.connect() as connection:
-        counts = await count_steps(connection, NAME)
+        counts = [one for workspace in WORKSPACES for one in await count_steps(connection, workspace)]
     steps: Counter[StepKind] = Counter()
     for count in counts:
         steps[count.kind] += count.steps

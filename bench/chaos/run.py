@@ -1,7 +1,6 @@
 """One run: the world up, everything broken by the schedule while people and the app work, the end, the count."""
 
 import asyncio
-import os
 import sys
 import time
 from asyncio.subprocess import PIPE, STDOUT
@@ -15,7 +14,7 @@ from bench.chaos.log import read_taken
 from bench.chaos.operators import Operators
 from bench.chaos.result import Actors, Result, read_result, tell_story
 from bench.chaos.schedule import Fault
-from bench.chaos.story import Said
+from bench.chaos.story import WORKSPACES, Story
 from bench.chaos.world import World
 from devstack.child import plain_environment
 
@@ -27,17 +26,17 @@ _MOST_TOLD = 10
 _CHECKOUT = Path(__file__).parents[2]
 
 
-async def run(console: Console, world: World, seed: int, faults: list[Fault], events: list[Said]) -> Result:
+async def run(console: Console, world: World, seed: int, faults: list[Fault], story: Story) -> Result:
     """Break the world as it works, mend it, let everything end, and count."""
     begun = time.time()
     async with world.running():
-        actors = Actors(App(world.url), Operators(world, seed), Breaker(world, seed))
+        actors = Actors(App(world, story), Operators(world, seed), Breaker(world, seed))
         telling = asyncio.create_task(_tell_progress(console, world, actors, len(faults)))
         working = asyncio.create_task(actors.operators.work())
         try:
             async with asyncio.TaskGroup() as broken:
                 broken.create_task(actors.breaker.run(faults))
-                broken.create_task(actors.app.run(events))
+                broken.create_task(actors.app.run())
             await _cancel(working)
             await world.complete_deployment()
             await _finish(actors.operators)
@@ -63,12 +62,15 @@ async def _cancel(task: asyncio.Task[None]) -> None:
 
 
 async def _audit(world: World) -> tuple[int, str]:
-    """Run `followup audit`: its exit code and what it said."""
-    settings = {**plain_environment(), **world.settings(), "PATH": os.environ.get("PATH", "")}
-    command = [sys.executable, str(_CHECKOUT / "cli.py"), "audit"]
-    audit = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=settings)
-    said, _ = await audit.communicate()
-    return audit.returncode or 0, said.decode()
+    """Run `followup audit` for each workspace: its worst exit code, and all that it said."""
+    code, heard = 0, ""
+    for workspace in WORKSPACES:
+        settings = plain_environment() | world.settings(workspace=workspace)
+        command = [sys.executable, str(_CHECKOUT / "cli.py"), "audit"]
+        audit = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=settings)
+        said, _ = await audit.communicate()
+        code, heard = max(code, abs(audit.returncode or 0)), heard + said.decode()
+    return code, heard
 
 
 async def _tell_progress(console: Console, world: World, actors: Actors, faults: int) -> None:

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-WORKERS = ("worker-1", "worker-2", "worker-previous")
+PREVIOUS = "worker-previous"
+# One workspace has three workers, the other one (`…-other`) has one; each has its ingress.
+WORKERS = ("worker-1", "worker-2", PREVIOUS, "worker-other")
+INGRESSES = ("ingress", "ingress-other")
 INGRESS, POSTGRES, TEMPORAL, SMTP, APP = "ingress", "postgres", "temporal", "smtp", "app"
-PARTS = (*WORKERS, INGRESS, POSTGRES, TEMPORAL, SMTP)
+PARTS = (*WORKERS, *INGRESSES, POSTGRES, TEMPORAL, SMTP)
 
 
 def link(client: str, server: str) -> str:
@@ -17,9 +20,8 @@ def link(client: str, server: str) -> str:
 
 LINKS = (
     *(link(worker, server) for worker in WORKERS for server in (POSTGRES, TEMPORAL, SMTP)),
-    link(INGRESS, POSTGRES),
-    link(INGRESS, TEMPORAL),
-    link(APP, INGRESS),
+    *(link(ingress, server) for ingress in INGRESSES for server in (POSTGRES, TEMPORAL)),
+    *(link(APP, ingress) for ingress in INGRESSES),
 )
 
 
@@ -146,6 +148,8 @@ def _draw(dice: random.Random, at: float) -> Fault:
     target, kind = dice.choices(list(_DRAWN), list(_DRAWN.values()))[0]
     if target == "worker":
         target = dice.choice(WORKERS)
+    if target == INGRESS:
+        target = dice.choice(INGRESSES)
     if target == "link":
         target = dice.choice(LINKS)
     if kind is Kind.MISBEHAVE:

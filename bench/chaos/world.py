@@ -13,8 +13,21 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from bench.chaos.links import Link
 from bench.chaos.parts import Part, Program, Server
-from bench.chaos.schedule import APP, INGRESS, LINKS, PARTS, POSTGRES, SMTP, TEMPORAL, WORKERS, Kind, link
-from bench.chaos.story import write_sequences
+from bench.chaos.schedule import (
+    APP,
+    INGRESS,
+    INGRESSES,
+    LINKS,
+    PARTS,
+    POSTGRES,
+    PREVIOUS,
+    SMTP,
+    TEMPORAL,
+    WORKERS,
+    Kind,
+    link,
+)
+from bench.chaos.story import CHAOS, OTHER, SENDERS, WORKSPACES, write_sequences
 from devstack.ports import free_ports
 from devstack.postgres import Postgres
 from devstack.temporal import Temporal
@@ -22,11 +35,13 @@ from domain.instance import instance_of_workflow
 from store.engine import open_engine
 from store.schema import migrate
 
-NAME = "chaos"
+NAME = "chaos"  # of the database
 SECRET = "whsec_" + base64.b64encode(b"chaos" * 6).decode()
 # Short, so that a decision `not_sent` is accepted soon.
 _SEND_TIMEOUT = 10
 _CHECKOUT = Path(__file__).parents[2]
+# Of one workspace, so that the other one is as set by default, but for its name and its sender.
+CAPS = {CHAOS: 5}
 
 
 class Happened(NamedTuple):
@@ -51,7 +66,7 @@ class World:
         self.folder, self._previous = folder, previous
         self.happened: list[Happened] = []
         self._ports = dict(
-            zip((POSTGRES, TEMPORAL, "ui", SMTP, "orders", INGRESS), free_ports([None] * 6), strict=True)
+            zip((POSTGRES, TEMPORAL, "ui", SMTP, "orders", *INGRESSES), free_ports([None] * 7), strict=True)
         )
         self.postgres = Postgres(folder / POSTGRES, durable=False, port=self._ports[POSTGRES])
         self.temporal = Temporal(
@@ -73,7 +88,7 @@ class World:
             self.engine = open_engine(self.postgres.url(NAME))
             running.push_async_callback(self.engine.dispose)
             self.client = await Client.connect(self.temporal.address, data_converter=pydantic_data_converter)
-            await asyncio.gather(*(self.parts[name].start() for name in (*WORKERS, INGRESS)))
+            await asyncio.gather(*(self.parts[name].start() for name in (*WORKERS, *INGRESSES)))
             watching = [asyncio.create_task(part.watch()) for part in self.parts.values()]
             try:
                 yield
@@ -83,13 +98,21 @@ class World:
                 await asyncio.gather(*watching, return_exceptions=True)
 
     @property
-    def url(self) -> str:
-        """Where the app reaches the ingress."""
-        return f"http://127.0.0.1:{self.links[link(APP, INGRESS)].port}"
+    def urls(self) -> dict[str, str]:
+        """Where the app reaches the ingress of each workspace."""
+        return {one: f"http://127.0.0.1:{self.links[link(APP, self.door(one))].port}" for one in WORKSPACES}
+
+    def door(self, workspace: str) -> str:
+        """Name the ingress of a workspace; the starter takes the same ways to the servers."""
+        return INGRESS if workspace == CHAOS else f"{INGRESS}-{workspace}"
+
+    def sequences(self, workspace: str) -> Path:
+        """The folder of a workspace's sequences."""
+        return self.folder / f"sequences-{workspace}"
 
     async def complete_deployment(self) -> None:
         """Replace the worker of the other build by one of this: what that one can't mend has an end with it."""
-        part = self.parts[WORKERS[-1]]
+        part = self.parts[PREVIOUS]
         if isinstance(part.server, Program):
             part.server.become([str(_CHECKOUT / "worker.py")])
             await part.down(0, part.server.drain)
@@ -117,16 +140,20 @@ class World:
                 return name
         return "nobody"
 
-    def settings(self, who: str = "") -> dict[str, str]:
-        """The settings of a process: through its own links, or (nobody's) straight."""
-        return {
+    def settings(self, who: str = "", workspace: str = "") -> dict[str, str]:
+        """The settings of a process: through its own links, or (nobody's) straight, and of its workspace.
+
+        All that is not where something is has its default, the task queue too.
+        """
+        workspace = workspace or (OTHER if who.endswith(f"-{OTHER}") else CHAOS)
+        cap = {"FOLLOWUP_LEAD_WEEKLY_CAP": str(CAPS[workspace])} if workspace in CAPS else {}
+        return cap | {
             "FOLLOWUP_DATABASE_URL": self._reached(self.postgres.url(NAME), who, POSTGRES),
             "FOLLOWUP_SMTP_URL": self._reached(f"smtp://127.0.0.1:{self._ports[SMTP]}", who, SMTP),
-            "FOLLOWUP_SENDER": "Ada Lovelace <ada@follow-up.test>",
+            "FOLLOWUP_SENDER": f"Ada Lovelace <{SENDERS[workspace]}>",
             "FOLLOWUP_SEND_TIMEOUT": str(_SEND_TIMEOUT),
             "FOLLOWUP_EVENT_SECRET": SECRET,
-            "FOLLOWUP_TASK_QUEUE": NAME,
-            "FOLLOWUP_WORKSPACE": NAME,
+            "FOLLOWUP_WORKSPACE": workspace,
             "TEMPORAL_ADDRESS": self._reached(self.temporal.address, who, TEMPORAL),
         }
 
@@ -135,12 +162,14 @@ class World:
         return address.replace(f":{self._ports[server]}", f":{through.port}") if through else address
 
     def _lay_out(self) -> None:
-        sequences = self.folder / "sequences"
-        write_sequences(sequences)
+        for workspace in WORKSPACES:
+            write_sequences(self.sequences(workspace), workspace)
         port = {name: str(number) for name, number in self._ports.items()}
         commands = {worker: [str(_CHECKOUT / "worker.py")] for worker in WORKERS}
-        commands[WORKERS[-1]] = [str(self._previous / "worker.py")]
-        commands[INGRESS] = ["-m", "bench.chaos.door", "--port", port[INGRESS], "--sequences", str(sequences)]
+        commands[PREVIOUS] = [str(self._previous / "worker.py")]
+        for workspace in WORKSPACES:
+            door, sequences = self.door(workspace), str(self.sequences(workspace))
+            commands[door] = ["-m", "bench.chaos.door", "--port", port[door], "--sequences", sequences]
         orders = ["--orders", port["orders"], "--folder", str(self.folder)]
         commands[SMTP] = ["-m", "bench.chaos.peer", "--port", port[SMTP], *orders]
         programs = {name: Program(name, self.folder, said, self.settings(name)) for name, said in commands.items()}

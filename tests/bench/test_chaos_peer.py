@@ -15,7 +15,7 @@ from providers.smtp import SmtpProvider
 
 _WAYS = [(phase, how) for phase, ways in WAYS.items() for how in ways]
 _PATIENCE = timedelta(seconds=0.5)
-_WROTE = b"Message-ID: <1@x>\r\nSubject: Hello\r\n\r\nmark lead-1/2\r\n"
+_WROTE = b"Message-ID: <1@x>\r\nSubject: Hello\r\n\r\nmark chaos:plain:lead-1/2\r\n"
 
 
 async def _may_cross() -> bool:
@@ -36,7 +36,10 @@ async def _send(peer: Peer, times: int = 1) -> list[Outcome]:
 async def test_a_message_is_written_down_by_its_id_and_by_its_mark(tmp_path: Path) -> None:
     [outcome] = await _send(Peer(tmp_path, thinks=0))
     assert outcome.kind == "sent"
-    assert [(one.message_id, one.mark) for one in read_taken(tmp_path)] == [("<1@x>", "lead-1/2")]
+    [taken] = read_taken(tmp_path)
+    assert (taken.message_id, taken.mark) == ("<1@x>", "chaos:plain:lead-1/2")
+    assert (taken.instance_id, taken.step, taken.person) == ("chaos:plain:lead-1", 2, "chaos/lead-1@example.test")
+    assert taken.sender == "ada@example.test"
     assert read_wrong(tmp_path) == []
 
 
@@ -54,6 +57,23 @@ async def test_what_it_took_is_sent_or_unknown_whatever_it_answers(tmp_path: Pat
         assert wrong == [(phase, how)]
         assert taken == (phase is Phase.TAKEN)
         assert kind == "unknown" if taken else kind != "sent"
+
+
+async def test_a_text_is_the_same_whoever_it_is_of_and_under_whichever_subject_of_a_thread(tmp_path: Path) -> None:
+    peer = Peer(tmp_path)
+    for letter in (_WROTE, _WROTE.replace(b"lead-1", b"lead-2").replace(b"Hello", b"Re: Hello"), _WROTE + b"more\r\n"):
+        peer.take(letter)
+    first, other, longer = (one.text for one in read_taken(tmp_path))
+    assert first == other
+    assert first != longer
+
+
+async def test_it_answers_4yz_at_random_to_what_it_delivers_and_to_what_it_does_not(tmp_path: Path) -> None:
+    outcomes = await _send(Peer(tmp_path, thinks=0, defers=1.0), 30)
+    phases = {wrong.phase for wrong in read_wrong(tmp_path)}
+    assert phases == {Phase.TAKEN, Phase.UNTAKEN}
+    assert {outcome.kind for outcome in outcomes} <= {"unknown", "sent"}
+    assert 0 < len(read_taken(tmp_path)) < 30
 
 
 async def test_it_goes_wrong_as_often_as_told_or_until_told_to_be_right(tmp_path: Path) -> None:

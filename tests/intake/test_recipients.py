@@ -103,6 +103,31 @@ async def test_i4_a_stop_that_came_before_its_leads_address_reaches_who_else_has
     assert await app.scene.status("lead-2") == ("stopped", "replied")
 
 
+async def test_i4_a_stop_of_a_lead_who_was_not_enrolled_reaches_who_else_has_its_address(app: App) -> None:
+    await app.says(_sharing("lead-1"))
+    assert (await app.says(_sharing("lead-2"))).done == "not_enrolled"
+    answer = await app.says_of("lead-2", "lead.replied")
+    assert (answer.done, answer.instances) == ("stopped", (app.scene.instance("lead-1"),))
+    assert await app.scene.status("lead-1") == ("stopped", "replied")
+
+
+async def test_i4_a_stop_that_came_before_its_lead_was_not_enrolled_reaches_who_else_has_its_address(app: App) -> None:
+    await app.says(_sharing("lead-1", ago=2 * _HOUR))
+    assert (await app.says_of("lead-2", "lead.unsubscribed", ago=_HOUR)).done == "stop_recorded"
+    late = await app.says(_sharing("lead-2", ago=2 * _HOUR))
+    assert (late.done, [one.instance_id for one in late.ended]) == ("not_enrolled", [app.scene.instance("lead-1")])
+    assert await app.scene.status("lead-1") == ("stopped", "unsubscribed")
+    listed = await app.scene.rows("SELECT address FROM suppressions")
+    assert [one.address for one in listed] == ["shared@example.test"]
+
+
+async def test_i4_a_stop_of_a_row_that_was_refused_reaches_who_else_has_its_address(app: App) -> None:
+    await app.says(_sharing("lead-1"))
+    [row] = await app.scene.enroll(a_sequence(timedelta(0)), a_lead("lead-2", email=_SHARED["email"]))
+    assert row.answer is Answer.REFUSED
+    assert (await app.says_of("lead-2", "lead.booked")).instances == (app.scene.instance("lead-1"),)
+
+
 async def test_i4_a_draft_that_is_frozen_to_an_old_address_is_not_sent_after_a_stop_of_that_one(app: App) -> None:
     app.write(SEQUENCE.replace("0s", "0s\n    approval: true") + "beside_others: true\n")
     scene, provider = app.scene, ScriptedProvider()
