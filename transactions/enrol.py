@@ -156,7 +156,7 @@ class _Batch:
             why = None if one.instance_id in self._existing else self._refusal(one)
             if why is not None:
                 refused[one.instance_id] = why
-                if why.why is not Refusal.UNRENDERABLE and one.lead.lead_id not in self._known:
+                if why.refusal is not Refusal.UNRENDERABLE and one.lead.lead_id not in self._known:
                     self._strangers.append(one)
                 continue
             self.taken.append(one)

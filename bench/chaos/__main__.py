@@ -6,7 +6,6 @@ import math
 import os
 import random
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from bench.chaos.story import tell
 from bench.chaos.world import World
 from bench.command import above_zero, at_least_one, run_command
 from connect import leave
+from devstack.passable import temporary_folder
 
 
 def _arguments() -> argparse.Namespace:
@@ -67,8 +67,8 @@ async def _one(console: Console, given: argparse.Namespace, seed: int) -> Result
 
 @contextmanager
 def _folder(keep: Path | None, seed: int) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        home = (keep / f"seed-{seed}").resolve() if keep else Path(folder)
+    with temporary_folder() as folder:
+        home = (keep / f"seed-{seed}").resolve() if keep else folder
         home.mkdir(parents=True, exist_ok=keep is None)
         home.chmod(0o755)  # PostgreSQL may have to run as another user
         yield home
