@@ -85,6 +85,17 @@ async def test_i5_i10_a_gap_holds_for_an_address_under_two_hundred_ids_at_once(e
     assert _held(answers, Reason.MINIMUM_GAP) == 199
 
 
+async def test_i5_i10_a_gap_counts_what_went_where_the_draft_is_frozen_to(engine: AsyncEngine) -> None:
+    """Its lead has moved since: the message goes to the old address all the same."""
+    leads = [a_lead("moved", email="new@x.test"), a_lead("other", email="elsewhere@x.test")]
+    moved, other = await _enroll(engine, leads, a_sequence(beside_others=True, min_gap="4h"))
+    now = datetime.now(UTC)
+    async with engine.begin() as connection:
+        await put_draft(connection, moved, recipient="Old@x.test")
+        await put_draft(connection, other, recipient="old@x.test", state="sent", claimed_at=now, sent_at=now)
+    assert await _claim(engine, moved) == Held(until=now + timedelta(hours=4), reason=Reason.MINIMUM_GAP)
+
+
 async def test_i10_of_a_hundred_follow_ups_of_one_address_that_tolerate_no_other_one_is_sent(
     engine: AsyncEngine,
 ) -> None:
