@@ -8,7 +8,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.draft import DraftState
-from store.leads import LockedLead
 from store.locks import lock_sender
 from store.recipients import recipient_key
 from store.tables import Draft, Instance, SenderSlot
@@ -25,13 +24,15 @@ class Slot(NamedTuple):
     instance_id: str
 
 
-async def last_sends(connection: AsyncConnection, locked: LockedLead, since: datetime, most: int) -> list[datetime]:
+async def last_sends(
+    connection: AsyncConnection, workspace: str, recipient: str, since: datetime, most: int
+) -> list[datetime]:
     """List when a recipient was, or may have been, written to after an instant; the newest first, `most` of them."""
     at = func.coalesce(Draft.sent_at, Draft.claimed_at)
     statement = (
         select(at)
         .join(Instance, Instance.id == Draft.instance_id)
-        .where(recipient_key(Draft.recipient) == locked.recipient, Instance.workspace == locked.workspace)
+        .where(recipient_key(Draft.recipient) == recipient, Instance.workspace == workspace)
         .where(Draft.state.in_(_ON_ITS_WAY), at > since)
     )
     return list((await connection.execute(statement.order_by(at.desc()).limit(most))).scalars())

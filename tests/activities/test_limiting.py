@@ -58,7 +58,9 @@ async def _look(
     async with engine.begin() as connection:
         locked = await lock_lead(connection, instance)
         assert locked is not None
-        turn = Turn(At(connection, locked, 1, "worker"), "Ada@example.test", now, expires_at, permitted)
+        turn = Turn(
+            At(connection, locked, 1, "worker"), locked.recipient, "Ada@example.test", now, expires_at, permitted
+        )
         return await await_turn(turn, limits)
 
 
@@ -166,7 +168,9 @@ async def test_a_persons_own_reply_is_counted_but_not_held(engine: AsyncEngine) 
     async with engine.begin() as connection:
         locked = await lock_lead(connection, reply)
         assert locked is not None
-        turn = Turn(At(connection, locked, 1, "worker"), "ada@example.test", _START, _NEVER, _any_time)
+        turn = Turn(
+            At(connection, locked, 1, "worker"), locked.recipient, "ada@example.test", _START, _NEVER, _any_time
+        )
         await count_turn(turn, limits)
     held = await _look(engine, automatic, _START + timedelta(seconds=1), limits)
     assert held is not None
