@@ -14,13 +14,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.claiming import claim_step
+from activities.recording import record
 from activities.terms import Terms
 from domain.instance import Reason
 from domain.lead import Lead
 from domain.lease import Lease
 from domain.limits import Limits
+from domain.outcome import NotSent
 from domain.sequence import Sequence, StopKind
-from domain.step import DeliverStep, Held, Paused, Stopped
+from domain.step import DeliverStep, Held, Paused, RecordOutcome, Stopped
 from intake.stopping import end_reached
 from store.drafts import Claim, StoredDraft
 from store.engine import is_down
@@ -296,3 +298,32 @@ async def _waits_for_a_claim(
         forbidding = asyncio.create_task(forbids)
         assert await _waits(engine, forbidding, name)
     await forbidding
+
+
+async def _left_with_a_draft(engine: AsyncEngine, sequence: Sequence) -> tuple[str, str]:
+    """A lead whose draft is frozen to an address that is another lead's now; returns the follow-ups of both."""
+    [left] = await _enroll(engine, [a_lead("left", email="Was@example.test")], sequence)
+    assert isinstance(await _claim(engine, left), StoredDraft)
+    async with engine.begin() as connection:
+        token = (await connection.execute(text("SELECT claim_token FROM drafts"))).scalar_one()
+        outcome = NotSent(code="smtp-eof-data")
+        told = RecordOutcome(instance_id=left, step=1, token=str(token), outcome=outcome, generation=1)
+        await record(connection, told, "worker")
+        elsewhere = "UPDATE leads SET email = 'elsewhere@example.test', email_at = now() WHERE lead_id = 'left'"
+        await connection.execute(text(elsewhere))
+    [heir] = await _enroll(engine, [a_lead("heir", email="was@example.test")], sequence)
+    assert isinstance(await _claim(engine, heir, Limits(lead_weekly_cap=1)), StoredDraft)
+    return left, heir
+
+
+async def test_i10_a_draft_that_is_frozen_to_an_address_waits_for_who_is_followed_up_there_now(
+    engine: AsyncEngine,
+) -> None:
+    left, _ = await _left_with_a_draft(engine, a_sequence())
+    assert await _claim(engine, left) == Paused(reason=Reason.RECIPIENT_IN_USE)
+
+
+async def test_i10_a_cap_holds_for_the_address_that_a_draft_is_frozen_to(engine: AsyncEngine) -> None:
+    left, _ = await _left_with_a_draft(engine, _TOLERANT)
+    assert _held([await _claim(engine, left, Limits(lead_weekly_cap=1))], Reason.LEAD_WEEKLY_CAP) == 1
+    assert isinstance(await _claim(engine, left, Limits(lead_weekly_cap=2)), StoredDraft)
