@@ -89,7 +89,7 @@ def _facts() -> Select[Any]:
             _heard_from_us(other, recipients).label("heard_from_us_at"),
             _quiet_until().label("quiet_until"),
             _stops(stopped).label("stops"),
-            _in_use().label("recipient_in_use"),
+            _in_use(recipients).label("recipient_in_use"),
             sent.with_only_columns(references).scalar_subquery().label("references"),
             first_sender.scalar_subquery().label("thread_sender"),
             own.order_by(other.c.step).limit(1).scalar_subquery().label("own_subject"),
@@ -134,13 +134,13 @@ def _stops(recipients: Any) -> ColumnElement[Any]:
     return select(kinds).where(reaching, Stop.occurred_at >= since).scalar_subquery()
 
 
-def _in_use() -> ColumnElement[bool]:
+def _in_use(recipients: Any) -> ColumnElement[bool]:
     lead, its = Lead.__table__.alias("sharing"), Instance.__table__.alias("shared")
     same_lead = (its.c.workspace == lead.c.workspace) & (its.c.lead_id == lead.c.lead_id)
     return (
         exists()
         .select_from(lead.join(its, same_lead))
-        .where(lead.c.workspace == bindparam("workspace"), recipient_key(lead.c.email) == bindparam("address"))
+        .where(lead.c.workspace == bindparam("workspace"), recipient_key(lead.c.email) == any_(recipients))
         .where(lead.c.lead_id != bindparam("lead_id"), bindparam("address") != "")
         .where(its.c.status.not_in(FINAL), its.c.sequence != REPLY)
     )

@@ -6,10 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Date, and_, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import aliased
 
 from domain.draft import DraftState
-from store.leads import LockedLead
 from store.locks import lock_sender
 from store.recipients import recipient_key
 from store.tables import Draft, Instance, SenderSlot
@@ -27,19 +25,15 @@ class Slot(NamedTuple):
 
 
 async def last_sends(
-    connection: AsyncConnection, locked: LockedLead, draft_id: str, since: datetime, most: int
+    connection: AsyncConnection, workspace: str, recipient: str, since: datetime, most: int
 ) -> list[datetime]:
-    """List when the recipient of a draft was, or may have been, written to after an instant.
-
-    The newest come first, `most` of them. A draft that is frozen goes to whom it names, wherever its lead is by now.
-    """
-    at, own = func.coalesce(Draft.sent_at, Draft.claimed_at), aliased(Draft)
-    frozen_to = select(recipient_key(own.recipient)).where(own.id == draft_id, own.recipient != "").scalar_subquery()
+    """List when a recipient was, or may have been, written to after an instant; the newest first, `most` of them."""
+    at = func.coalesce(Draft.sent_at, Draft.claimed_at)
     statement = (
         select(at)
         .join(Instance, Instance.id == Draft.instance_id)
-        .where(recipient_key(Draft.recipient) == func.coalesce(frozen_to, locked.recipient))
-        .where(Instance.workspace == locked.workspace, Draft.state.in_(_ON_ITS_WAY), at > since)
+        .where(recipient_key(Draft.recipient) == recipient, Instance.workspace == workspace)
+        .where(Draft.state.in_(_ON_ITS_WAY), at > since)
     )
     return list((await connection.execute(statement.order_by(at.desc()).limit(most))).scalars())
 

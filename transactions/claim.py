@@ -12,6 +12,7 @@ from domain.cause import Cause
 from domain.draft import Channel, DraftKey, DraftState, draft_id
 from domain.instance import FINAL, InstanceStatus, Reason
 from domain.permission import Circumstances, forbidden
+from domain.recipient import recipient_of
 from domain.schedule import next_permitted
 from domain.sequence import REPLY, Window
 from domain.step import DeliverStep, Held, Paused, Recorded, Stopped
@@ -50,7 +51,8 @@ async def claim_step(
     if (already := await _already(at, facts, claim)) is not None:
         return already
     terms = replace(terms, sender=await sender_of_thread(connection, locked, facts, terms.sender))
-    first = await stands_against(at) if facts.recipient_in_use else None
+    goes_to = _goes_to(locked, draft)
+    first = await stands_against(at, goes_to) if facts.recipient_in_use else None
     true = _circumstances(call, locked, facts, in_use=first is not None)
     no = forbidden(true)
     if first is not None and no == Paused(reason=Reason.RECIPIENT_IN_USE):
@@ -58,7 +60,7 @@ async def claim_step(
     if draft is None and is_for_a_person(at) and (no is None or isinstance(no, Held)):
         # what merely holds a send holds no question: it is asked now, and what is approved waits then
         return await _ask(at, facts, call, terms)
-    no = no or await contradicted(at, draft) or await _await_turn(at, true, terms)
+    no = no or await contradicted(at, draft) or await _await_turn(at, goes_to, true, terms)
     if no is not None:
         return await _keep(at, facts, no)
     return await _claim(at, facts, claim, terms)
@@ -85,10 +87,15 @@ async def _ask(at: At, facts: StepFacts, call: DeliverStep, terms: Terms) -> Rec
     return made if isinstance(made, Paused) else await ask_a_person(at, made, call.due_at, facts.now)
 
 
-async def _await_turn(at: At, true: Circumstances, terms: Terms) -> Held | None:
+def _goes_to(locked: LockedLead, draft: StoredDraft | None) -> str:
+    """Whom the message goes to: its lead may have another address since the draft was frozen."""
+    return (recipient_of(draft.recipient) if draft else "") or locked.recipient
+
+
+async def _await_turn(at: At, recipient: str, true: Circumstances, terms: Terms) -> Held | None:
     sequence = parse_sequence(at.locked.definition)
     permitted = partial(_permitted_from, at.locked, sequence.window_of(at.step))
-    turn = Turn(at, terms.sender.addr_spec, true.now, true.expires_at, permitted)
+    turn = Turn(at, recipient, terms.sender.addr_spec, true.now, true.expires_at, permitted)
     if sequence.name == REPLY:  # a person's own words wait for nobody's turn
         await count_turn(turn, terms.limits)
         return None

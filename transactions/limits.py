@@ -23,6 +23,7 @@ class Turn(NamedTuple):
     """A step that could be claimed now; `permitted` gives the first instant of its window, not before one."""
 
     at: At
+    recipient: str
     sender: str
     now: datetime
     expires_at: datetime
@@ -43,7 +44,7 @@ async def await_turn(turn: Turn, limits: Limits) -> Held | None:
     """
     if limits.lead_weekly_cap is not None:
         cap = limits.lead_weekly_cap
-        sends = await last_sends(turn.at.connection, turn.at.locked, turn.slot.draft_id, turn.now - WEEK, cap)
+        sends = await last_sends(turn.at.connection, turn.at.locked.workspace, turn.recipient, turn.now - WEEK, cap)
         if len(sends) >= cap:
             return _at_most_until_it_expires(turn, Held(until=sends[-1] + WEEK, reason=Reason.LEAD_WEEKLY_CAP))
     if not limits.of_sender:

@@ -51,10 +51,24 @@ def _known(other: Other) -> Known:
     )
 
 
-async def stands_against(at: At) -> Other | None:
-    """Find what stands against a step that is about to be claimed; None where a person let it go on."""
-    connection, instance_id = at.connection, at.locked.instance_id
-    first = came_first(instance_id, await find_others(connection, at.locked.workspace, [], [at.locked.recipient]))
+def _has_come_since(at: At, others: Iterable[Other]) -> Other | None:
+    """Find the follow-up that stands against a draft which is frozen to an address that its lead has left."""
+    sequence, lead_id = parse_sequence(at.locked.definition), at.locked.lead.lead_id
+    if sequence.name == REPLY:
+        return None
+    running = (one for one in others if one.lead_id != lead_id and not one.over and one.sequence != REPLY)
+    return next((one for one in running if not may_run_beside(sequence, _known(one))), None)
+
+
+async def stands_against(at: At, frozen_to: str) -> Other | None:
+    """Find what stands against a step that is about to be claimed; None where a person let it go on.
+
+    It is asked of the lead's address and, where a draft is frozen to another one, of that.
+    """
+    connection, instance_id, workspace = at.connection, at.locked.instance_id, at.locked.workspace
+    first = came_first(instance_id, await find_others(connection, workspace, [], [at.locked.recipient]))
+    if first is None and frozen_to != at.locked.recipient:
+        first = _has_come_since(at, await find_others(connection, workspace, [], [frozen_to]))
     if first is None or await was_decided(connection, instance_id, at.step, TaskKind.SHARED_RECIPIENT):
         return None
     return first

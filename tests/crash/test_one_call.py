@@ -1,6 +1,7 @@
 """I2: whoever else calls, and however often, one provider call begins."""
 
 import asyncio
+import math
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from domain.draft import DraftState
 from domain.instance import Reason
 from domain.step import DeliverStep, Held, Paused, Ready, SettleStep, StepDone, StepResult
 from providers.scripted import Halt, ScriptedProvider
+from store.drafts import Claim, holds_claim
 from tests.counted import assert_counted
 from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence, open_scene
 from transactions.linking import DraftLinks, Links
@@ -132,6 +134,24 @@ async def test_a_claim_whose_lease_is_over_by_the_clock_of_postgresql_sends_noth
         await connection.execute(over, {"timeout": SEND_TIMEOUT.total_seconds()})
     halt.go.set()
     held = await sleeping
+    assert isinstance(held, Held)
+    assert held.reason is Reason.NOT_SENT
+    assert provider.sent == []
+
+
+async def test_a_claim_whose_lease_ends_while_the_database_answers_sends_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def answer_late(connection: AsyncConnection, draft_id: str, claim: Claim) -> bool:
+        asked.append(await holds_claim(connection, draft_id, claim))
+        monkeypatch.setattr("activities.steps._uptime", lambda: math.inf)
+        return asked[-1]
+
+    monkeypatch.setattr("activities.steps.holds_claim", answer_late)
+    held = await _deliver(scene, _activities(scene, provider := ScriptedProvider()), _attempt())
+    assert asked == [True]
     assert isinstance(held, Held)
     assert held.reason is Reason.NOT_SENT
     assert provider.sent == []

@@ -95,7 +95,7 @@ async def _late_answers(world: World) -> int:
 
 
 @side_by_side
-async def test_a_claim_past_its_lease_writes_no_message_though_it_is_told_that_it_still_holds(world: World) -> None:
+async def test_a_claim_that_waits_for_the_database_past_its_lease_writes_no_message(world: World) -> None:
     url = make_url(world.scene.database_url)
     relay = await world.relay(f"127.0.0.1:{url.port}")
     through = url.set(port=relay.port).render_as_string(hide_password=False)

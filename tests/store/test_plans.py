@@ -120,7 +120,7 @@ CALLS: dict[str, Call] = {
     "instances.find_others": lambda connection: instances.find_others(
         connection, "w", ["00001", "new"], ["7@example.test", "new@example.test"]
     ),
-    "limits.last_sends": lambda connection: limits.last_sends(connection, _locked(), SLOT.draft_id, NOW, 5),
+    "limits.last_sends": lambda connection: limits.last_sends(connection, "w", _locked().recipient, NOW, 5),
     "limits.lock_slots": lambda connection: limits.lock_slots(connection, SLOT),
     "limits.own_slot": lambda connection: limits.own_slot(connection, SLOT),
     "limits.last_taken": lambda connection: limits.last_taken(connection, SLOT, NOW),
