@@ -2,7 +2,6 @@
 
 from bench.breaks.broken import Break
 
-_SUSPENDED = "tests/crash/test_suspended.py::"
 _EVIDENCE = "tests/inbound/test_evidence.py::"
 _WAITING = "tests/approvals/test_waiting.py::"
 _RESETS = "tests/follow_up/test_resets.py::"
@@ -34,7 +33,7 @@ BREAKS = [
         "transactions/record.py",
         "holds = draft is not None and str(draft.claim_token) == call.token",
         "holds = draft is not None",
-        _SUSPENDED + "test_a_woken_claim_that_was_settled_as_not_sent_neither_sends_nor_touches_the_next_claim",
+        "tests/crash/test_one_call.py::test_the_answer_of_a_claim_that_was_settled_changes_nothing_of_the_next_claim",
     ),
     Break(
         "not_sent is taken only once the last answer is overdue",

@@ -111,16 +111,36 @@ async def test_a_claim_whose_machine_stood_still_sends_nothing_whatever_its_own_
     sleeper, provider = _activities(scene, asleep := ScriptedProvider(before=halt)), ScriptedProvider()
     sleeping = asyncio.create_task(_deliver(scene, sleeper, _attempt()))
     await halt.reached.wait()
+    await _settle_as_not_sent(scene)
+    assert isinstance(await _deliver(scene, _activities(scene, provider), _attempt()), StepDone)
+    halt.go.set()
+    await sleeping
+    assert (len(provider.sent), len(asleep.sent)) == (1, 0)
+
+
+async def test_the_answer_of_a_claim_that_was_settled_changes_nothing_of_the_next_claim(scene: Scene) -> None:
+    halt, other = Halt.new(), Halt.new()
+    sleeping = asyncio.create_task(_deliver(scene, _activities(scene, ScriptedProvider(before=halt)), _attempt()))
+    await halt.reached.wait()
+    await _settle_as_not_sent(scene)
+    provider = ScriptedProvider(before=other)
+    sending = asyncio.create_task(_deliver(scene, _activities(scene, provider), _attempt()))
+    await other.reached.wait()
+    halt.go.set()
+    await sleeping
+    assert await scene.states() == ["sending"], "the next claim is not the woken one's to release"
+    other.go.set()
+    assert isinstance(await sending, StepDone)
+    assert len(provider.sent) == 1
+
+
+async def _settle_as_not_sent(scene: Scene) -> None:
     async with scene.engine.begin() as connection:  # an hour goes by, of which this process knows nothing
         await connection.execute(text("UPDATE drafts SET claimed_at = now() - interval '1h', overdue_at = now()"))
         asked = SettleStep(instance_id=scene.instance(), step=1, decision=Decision.NOT_SENT, by="grace")
         assert isinstance(await settle(connection, asked, "another run", "worker"), Paused)
     async with scene.engine.begin() as connection:
         assert isinstance(await settle(connection, asked, "another run", "worker"), Ready)
-    assert isinstance(await _deliver(scene, _activities(scene, provider), _attempt()), StepDone)
-    halt.go.set()
-    await sleeping
-    assert (len(provider.sent), len(asleep.sent)) == (1, 0)
 
 
 async def test_a_claim_whose_lease_is_over_by_the_clock_of_postgresql_sends_nothing(scene: Scene) -> None:
