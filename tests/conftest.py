@@ -104,8 +104,9 @@ def followup(scene: Scene) -> Command:
     return Command("cli.py", scene)
 
 
-# What takes longest is begun first, so that no process is left alone with it at the end.
-_LONGEST = ("tests/crash/", "tests/web_ui/", "tests/devstack/", "tests/bench/", "tests/store/")
+# What takes longest is begun first, so that no process is left alone with it at the end. Stories of crashes mostly
+# wait, so beside them goes what computes, and what waits comes after.
+_LONGEST = ("tests/crash/", "tests/store/", "tests/transactions/", "tests/web_ui/", "tests/devstack/", "tests/bench/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
