@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy import text
+
 from tests.crash.post_office import Place
 from tests.crash.process import WorkerProcess
 from tests.crash.world import World, long_letters
@@ -42,10 +44,32 @@ async def during_the_body(world: World, **settings: str) -> AsyncIterator[Worker
 
 
 @asynccontextmanager
+async def at_the_gate(world: World, **settings: str) -> AsyncIterator[WorkerProcess]:
+    """The body is written, and the gate's question waits in PostgreSQL: the terminator is not written."""
+    async with after_the_claim(world, **settings) as worker, world.scene.by_hand() as connection:
+        await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        await connection.execute(text("LOCK TABLE drafts IN ACCESS EXCLUSIVE MODE"))
+        world.office.go_on()
+        await world.somebody_waits_for_the_lock()
+        yield worker
+
+
+@asynccontextmanager
 async def before_the_reply(world: World, **settings: str) -> AsyncIterator[WorkerProcess]:
     """The server has the whole message and has not answered."""
     await world.enroll()
     halt = world.office.stand_at(Place.REPLY)
+    worker = await world.worker(**settings)
+    await halt.reached.wait()
+    yield worker
+    halt.go.set()
+
+
+@asynccontextmanager
+async def before_the_confirmation(world: World, **settings: str) -> AsyncIterator[WorkerProcess]:
+    """The server has taken the message and has said so; QUIT, which confirms it, is not answered."""
+    await world.enroll()
+    halt = world.office.stand_at(Place.QUIT)
     worker = await world.worker(**settings)
     await halt.reached.wait()
     yield worker

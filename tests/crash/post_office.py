@@ -12,11 +12,12 @@ from providers.scripted import Halt
 
 
 class Place(StrEnum):
-    """Where it can stand still: before its greeting, after the body's first octet, before its answer to the whole."""
+    """Where it can stand still: before its greeting, after the body's first octet, before it answers that or QUIT."""
 
     GREETING = "greeting"
     BODY = "body"
     REPLY = "reply"
+    QUIT = "quit"
 
 
 class PostOffice:
@@ -92,6 +93,7 @@ class PostOffice:
                     await self._stand(Place.REPLY)
                     await _say(writer, b"250 2.0.0 taken")
                 case b"QUIT":
+                    await self._stand(Place.QUIT)
                     await _say(writer, b"221 bye")
                     break
                 case _:

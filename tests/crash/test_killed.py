@@ -6,7 +6,9 @@ from tests.counted import assert_counted
 from tests.crash.points import (
     after_the_claim,
     after_the_record,
+    at_the_gate,
     before_the_claim,
+    before_the_confirmation,
     before_the_record,
     before_the_reply,
     during_the_body,
@@ -81,6 +83,27 @@ async def test_killed_during_the_body_the_send_is_unknown_until_an_operator_says
 async def test_killed_before_the_reply_the_send_is_unknown_until_an_operator_says_sent(world: World) -> None:
     # with the longest patience for a reply: that the run's own attempt is over is known without waiting for it
     async with before_the_reply(world, FOLLOWUP_SEND_TIMEOUT="3600") as worker:
+        await worker.killed()
+    await _becomes_unknown(world, received={1: 1})
+    await _is_settled(world, "sent")
+    await _completes(world)
+    assert await world.transitions() == [*UNKNOWN, "sent"]
+
+
+@side_by_side
+async def test_killed_at_the_gate_the_send_is_unknown_until_an_operator_says_not_sent(world: World) -> None:
+    async with at_the_gate(world, FOLLOWUP_SEND_TIMEOUT=str(SHORT.seconds)) as worker:
+        await worker.killed()
+    await world.office.all_left()
+    await _becomes_unknown(world, received={})
+    await _is_settled(world, "not_sent")
+    await _completes(world)
+    assert await world.transitions() == [*UNKNOWN, "pending", "sending", "sent"]
+
+
+@side_by_side
+async def test_killed_before_the_confirmation_the_send_is_unknown_until_an_operator_says_sent(world: World) -> None:
+    async with before_the_confirmation(world) as worker:
         await worker.killed()
     await _becomes_unknown(world, received={1: 1})
     await _is_settled(world, "sent")

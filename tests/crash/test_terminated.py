@@ -9,6 +9,7 @@ from tests.crash.points import (
     after_the_claim,
     after_the_record,
     before_the_claim,
+    before_the_confirmation,
     before_the_record,
     before_the_reply,
     during_the_body,
@@ -49,6 +50,11 @@ async def test_terminated_during_the_body_the_begun_step_is_finished(world: Worl
 @side_by_side
 async def test_terminated_before_the_reply_the_begun_step_is_finished(world: World) -> None:
     await _drains(world, before_the_reply)
+
+
+@side_by_side
+async def test_terminated_before_the_confirmation_the_begun_step_is_finished(world: World) -> None:
+    await _drains(world, before_the_confirmation)
 
 
 @side_by_side
