@@ -2,11 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from pathlib import Path
-from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -22,6 +20,7 @@ from store.drafts import Claim, StoredDraft
 from tests.app import App, enrolled, event, said
 from tests.counted import assert_counted
 from tests.follow_up.looking import count, stumbles, until, until_page
+from tests.meeting import meet
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads
 from transactions.claim import claim_step
@@ -31,9 +30,8 @@ from workflows.search_attributes import REASON, STATUS
 
 _DAY = timedelta(days=1)
 _AT_ONCE = timedelta(0)
-# A pair of transactions takes milliseconds; so many of them meet in every way two transactions can.
+# So many pairs of transactions meet in every way two can.
 _PAIRS = 1000
-_PAIRS_AT_ONCE = 8
 
 
 @pytest.fixture
@@ -110,14 +108,6 @@ async def test_a_stop_ends_what_is_paused(app: App) -> None:
     assert (ending.status, ending.reason) == ("stopped", "closed")
 
 
-class _Done(NamedTuple):
-    """What one side of a pair was answered, and when: its start before, its end after its transaction."""
-
-    result: Any
-    start: int
-    end: int
-
-
 async def _claim(scene: Scene, instance: str) -> object:
     claim = Claim(uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
@@ -135,23 +125,8 @@ async def test_i4_after_a_stop_is_committed_no_claim_begins_by_the_thousand(scen
     leads = [f"lead-{n}" for n in range(_PAIRS)]
     async with scene.engine.begin() as connection:
         instances = await enroll_leads(connection, list(map(a_lead, leads)))
-    clock = iter(range(1_000_000))  # counts what happens in this process, in its order
-    turns = asyncio.Semaphore(_PAIRS_AT_ONCE)
-
-    async def timed(what: Coroutine[Any, Any, object], first: int) -> _Done:
-        for _ in range(first):
-            await asyncio.sleep(0)
-        start = next(clock)
-        return _Done(await what, start, next(clock))
-
-    async def pair(number: int, lead: str, instance: str) -> tuple[_Done, _Done]:
-        async with turns:
-            claimed, stopped = await asyncio.gather(
-                timed(_claim(scene, instance), number % 25), timed(_stop(scene, lead), number % 5)
-            )
-        return claimed, stopped
-
-    pairs = await asyncio.gather(*(pair(n, *each) for n, each in enumerate(zip(leads, instances, strict=True))))
+    sides = zip(instances, leads, strict=True)
+    pairs = await meet([(_claim(scene, one), _stop(scene, lead)) for one, lead in sides], spread=(25, 5))
     granted = Counter(isinstance(claimed.result, StoredDraft) for claimed, _ in pairs)
     assert set(granted) == {True, False}, "both sides won now and then, or nothing was tested"
     for claimed, stopped in pairs:

@@ -3,10 +3,8 @@
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
-from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import text
@@ -21,6 +19,7 @@ from domain.lease import Lease
 from domain.step import DeliverStep, Held, Paused, SettleStep, StepDone, Stopped
 from providers.scripted import Halt, ScriptedProvider
 from store.drafts import Claim, StoredDraft, claim_draft
+from tests.meeting import meet
 from tests.scene import a_lead
 from tests.store.enrolled import enroll_leads, enroll_one, put_draft
 from transactions.claim import claim_step
@@ -28,17 +27,8 @@ from transactions.sending_policy import Terms
 from transactions.settle import settle
 
 SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
-# A pair of transactions takes milliseconds; so many of them meet in every way two transactions can.
+# So many pairs of transactions meet in every way two can.
 _PAIRS = 1000
-_PAIRS_AT_ONCE = 20
-
-
-class _Done(NamedTuple):
-    """What one side of a pair was answered, and when: its start before, its end after its transaction."""
-
-    result: object
-    start: int
-    end: int
 
 
 def _call(instance: str, step: int = 1) -> DeliverStep:
@@ -102,23 +92,7 @@ async def test_i1_i2_fifty_deliveries_at_once_make_one_call(engine: AsyncEngine)
 async def test_i4_a_stop_committed_before_a_claim_began_prevents_it(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         instances = await enroll_leads(connection, [a_lead(f"lead-{n}") for n in range(_PAIRS)])
-    clock = iter(range(1_000_000))  # counts what happens in this process, in its order
-    turns = asyncio.Semaphore(_PAIRS_AT_ONCE)
-
-    async def timed(what: Coroutine[Any, Any, object], first: int) -> _Done:
-        for _ in range(first):
-            await asyncio.sleep(0)
-        start = next(clock)
-        return _Done(await what, start, next(clock))
-
-    async def pair(number: int, instance: str) -> tuple[_Done, _Done]:
-        async with turns:
-            claimed, stopped = await asyncio.gather(
-                timed(_claim(engine, instance), number % 7), timed(_stop(engine, instance), number % 5)
-            )
-        return claimed, stopped
-
-    pairs = await asyncio.gather(*(pair(number, instance) for number, instance in enumerate(instances)))
+    pairs = await meet([(_claim(engine, instance), _stop(engine, instance)) for instance in instances])
     granted = Counter(isinstance(claimed.result, StoredDraft) for claimed, _ in pairs)
     assert set(granted) == {True, False}, "both sides won now and then, or nothing was tested"
     for claimed, stopped in pairs:
