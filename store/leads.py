@@ -199,6 +199,22 @@ async def read_addresses(connection: AsyncConnection, workspace: str, lead_id: s
     return [(row.said_at, row.address) for row in rows]
 
 
+_LIST_FORMER = (
+    select(LeadAddress.address)
+    .distinct()
+    .where(
+        LeadAddress.workspace == bindparam("workspace"), LeadAddress.lead_id.in_(bindparam("lead_ids", expanding=True))
+    )
+)
+
+
+async def list_former(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> list[str]:
+    """List the addresses that were kept of these leads: a stop that is heard late may be about one of them."""
+    return list(
+        (await connection.execute(_LIST_FORMER, {"workspace": workspace, "lead_ids": list(lead_ids)})).scalars()
+    )
+
+
 async def lock_person(connection: AsyncConnection, workspace: str, lead_id: str, *also: str) -> LeadFacts | None:
     """Lock a lead, the recipients it has or had, and further ones; returns what is known of it, None for nothing.
 
@@ -207,7 +223,7 @@ async def lock_person(connection: AsyncConnection, workspace: str, lead_id: str,
     await lock_leads(connection, workspace, [lead_id])
     known = (await read_lead_facts(connection, workspace, [lead_id])).get(lead_id)
     current = [recipient_of(known.email)] if known else []
-    had = [address for _, address in await read_addresses(connection, workspace, lead_id)] if known else []
+    had = await list_former(connection, workspace, [lead_id]) if known else []
     await lock_recipients(connection, workspace, [*current, *had, *also])
     await lock_lead_rows(connection, workspace, [lead_id])
     return known

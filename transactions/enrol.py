@@ -29,15 +29,15 @@ from store.instances import (
     say_earlier,
     set_variables,
 )
-from store.leads import read_lead_facts, read_variables
+from store.leads import list_former, read_lead_facts, read_variables
 from store.locks import lock_leads, lock_recipients
 from store.sequences import save_sequence
 from store.stops import RecordedStop, find_stops
 from store.suppressions import covering, find_suppressions
-from transactions.drafting import parse_sequence
 from transactions.lead_facts import Heard, find_reach, keep, suppress_unsubscribed
 from transactions.moves import stop_instance
 from transactions.rendering import enrolment_problem
+from transactions.sharing import known_of
 from transactions.stop import ends
 
 
@@ -132,9 +132,11 @@ class _Batch:
         await lock_leads(self._connection, self._workspace, self._lead_ids)
         self._known = await read_lead_facts(self._connection, self._workspace, self._lead_ids)
         given = (one.lead.email for one in self._wanted)
-        had = (facts.email for facts in self._known.values())
-        self._recipients = sorted({recipient_of(address) for address in (*given, *had)} - {""})
-        await lock_recipients(self._connection, self._workspace, self._recipients)
+        current = (facts.email for facts in self._known.values())
+        self._recipients = sorted({recipient_of(address) for address in (*given, *current)} - {""})
+        # a stop that came before may be found to reach an address that a lead had
+        had = await list_former(self._connection, self._workspace, list(self._known)) if self._known else []
+        await lock_recipients(self._connection, self._workspace, [*self._recipients, *had])
         found = await find_instances(self._connection, [one.instance_id for one in self._wanted])
         self._existing = {one.instance_id: one for one in found}
         others = await find_others(self._connection, self._workspace, self._lead_ids, self._recipients)
@@ -274,15 +276,8 @@ def _by_person(others: Sequence[Other]) -> dict[str, list[Known]]:
     """Sort follow-ups by the lead that has them, and by that lead's address."""
     found: dict[str, list[Known]] = {}
     for one in others:
-        known = Known(
-            instance_id=one.instance_id,
-            lead_id=one.lead_id,
-            sequence=one.sequence,
-            over=one.over,
-            beside_others=parse_sequence(one.definition).beside_others,
-        )
         for person in (one.lead_id, one.recipient):
-            found.setdefault(person, []).append(known)
+            found.setdefault(person, []).append(known_of(one))
     return found
 
 

@@ -54,10 +54,16 @@ async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:
 
 async def pause(at: At, paused: Paused, cause: Cause) -> Paused:
     """Let the instance wait for a person."""
-    why = f"step {at.step}: {paused.reason} {paused.code}".rstrip()
-    status = InstanceStatus.PAUSED
-    await set_status(at.connection, at.locked.instance_id, status, paused.reason, by=at.by, why=why, cause=cause)
+    await pause_instance(at.connection, at.locked.instance_id, at.step, paused, by=at.by, cause=cause)
     return paused
+
+
+async def pause_instance(
+    connection: AsyncConnection, instance_id: str, step: int, paused: Paused, *, by: str, cause: Cause
+) -> None:
+    """Let an instance wait for a person at a step. Wants its lead's lock held."""
+    why = f"step {step}: {paused.reason} {paused.code}".rstrip()
+    await set_status(connection, instance_id, InstanceStatus.PAUSED, paused.reason, by=by, why=why, cause=cause)
 
 
 async def pause_behind_workflow(at: At, code: str = "") -> Paused:

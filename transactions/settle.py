@@ -109,6 +109,8 @@ async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> 
 
 
 async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, decision: Decision | None) -> Settled:
+    if draft is None and at.step < facts.current_step:  # it was left out before, and the word is heard again
+        return standing(at, facts)
     if decision is None:
         return standing(at, facts) if facts.status is InstanceStatus.PAUSED else Ready()
     if decision is Decision.RESUME:

@@ -14,12 +14,13 @@ from domain.instance import InstanceStatus, Reason, instance_key
 from domain.lead_facts import LeadFacts
 from domain.recipient import recipient_of
 from domain.sequence import REPLY
+from domain.step import Paused
 from domain.task import TaskKind
-from store.instances import Other, find_others, set_status
+from store.instances import Other, find_others
 from store.stops import find_running
 from store.tasks import open_task, was_decided
 from transactions.drafting import parse_sequence
-from transactions.moves import At
+from transactions.moves import At, pause_instance
 
 _PAUSABLE = (InstanceStatus.ACTIVE, InstanceStatus.HELD, InstanceStatus.AWAITING_APPROVAL)
 
@@ -36,12 +37,13 @@ def came_first(instance_id: str, others: Iterable[Other]) -> Other | None:
     sequence = parse_sequence(own.definition)
     for other in others[: others.index(own)]:
         another = other.lead_id != own.lead_id and not other.over and other.sequence != REPLY
-        if another and not may_run_beside(sequence, _known(other)):
+        if another and not may_run_beside(sequence, known_of(other)):
             return other
     return None
 
 
-def _known(other: Other) -> Known:
+def known_of(other: Other) -> Known:
+    """Return a stored follow-up as the rules of enrolment see it."""
     return Known(
         instance_id=other.instance_id,
         lead_id=other.lead_id,
@@ -57,7 +59,7 @@ def _has_come_since(at: At, others: Iterable[Other]) -> Other | None:
     if sequence.name == REPLY:
         return None
     running = (one for one in others if one.lead_id != lead_id and not one.over and one.sequence != REPLY)
-    return next((one for one in running if not may_run_beside(sequence, _known(one))), None)
+    return next((one for one in running if not may_run_beside(sequence, known_of(one))), None)
 
 
 async def stands_against(at: At, frozen_to: str) -> Other | None:
@@ -95,7 +97,7 @@ async def pause_those_that_came_later(
         if first is None or one.status not in _PAUSABLE:
             continue
         await open_shared_task(connection, one.instance_id, one.step, first, by)
-        status, reason, why = InstanceStatus.PAUSED, Reason.RECIPIENT_IN_USE, f"step {one.step}: recipient_in_use"
-        await set_status(connection, one.instance_id, status, reason, by=by, why=why, cause=Cause.SHARED)
+        shared = Paused(reason=Reason.RECIPIENT_IN_USE)
+        await pause_instance(connection, one.instance_id, one.step, shared, by=by, cause=Cause.SHARED)
         paused.append(one.instance_id)
     return tuple(paused)

@@ -59,6 +59,13 @@ BREAKS = [
         _RECIPIENTS + "test_i4_i10_a_stop_waits_for_a_claim_of_an_address_that_its_lead_had",
     ),
     Break(
+        "an enrolment locks the addresses that its lead had",
+        "transactions/enrol.py",
+        "[*self._recipients, *had]",
+        "self._recipients",
+        _RECIPIENTS + "test_i4_i10_an_enrolment_waits_for_a_claim_of_an_address_that_its_lead_had",
+    ),
+    Break(
         "a stop of the address that a draft is frozen to is heeded",
         "store/facts.py",
         '    stopped = _array(bindparam("address", type_=Text), plain(frozen_to))\n',
@@ -75,7 +82,7 @@ BREAKS = [
     Break(
         "one follow-up at a time, asked of enrolments at once",
         "transactions/enrol.py",
-        "        await lock_recipients(self._connection, self._workspace, self._recipients)\n",
+        "        await lock_recipients(self._connection, self._workspace, [*self._recipients, *had])\n",
         "",
         _INTAKE + "test_of_enrolments_of_one_address_under_twenty_ids_at_once_one_is_taken",
     ),

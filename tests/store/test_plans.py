@@ -176,6 +176,7 @@ CALLS: dict[str, Call] = {
     "leads.lock_lead_rows": lambda connection: leads.lock_lead_rows(connection, "w", ["00001", "new"]),
     "leads.read_lead_facts": lambda connection: leads.read_lead_facts(connection, "w", ["00001", "new"]),
     "leads.keep_addresses": lambda connection: leads.keep_addresses(connection, "w", "00001", [(NOW, "a@old.test")]),
+    "leads.list_former": lambda connection: leads.list_former(connection, "w", ["00001", "new"]),
     "leads.read_addresses": lambda connection: leads.read_addresses(connection, "w", "00001"),
     "instances.was_enrolled": lambda connection: instances.was_enrolled(connection, "w", "00001"),
     "instances.say_earlier": lambda connection: instances.say_earlier(connection, ONE, NOW),

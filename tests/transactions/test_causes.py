@@ -13,9 +13,19 @@ from domain.cause import Cause
 from domain.command import Decision
 from domain.draft import DraftKey, DraftState, draft_id
 from domain.evidence import EvidenceKind
+from domain.instance import Reason
 from domain.lease import Lease
 from domain.outcome import NotSent, Outcome, Unknown
-from domain.step import DecisionRefused, DeliverStep, RecordOutcome, Settled, SettleStep
+from domain.step import (
+    DecisionRefused,
+    DeliverStep,
+    Paused,
+    PauseFollowUp,
+    RecordOutcome,
+    Settled,
+    SettleStep,
+    StepDone,
+)
 from providers.scripted import ScriptedProvider
 from store.counting import StepKind, count_steps_of
 from store.drafts import Claim, claim_draft
@@ -25,7 +35,7 @@ from tests.store.enrolled import enroll_one, put_draft
 from transactions.evidence import Bearing, Taken, take_evidence
 from transactions.record import record
 from transactions.sending_policy import Terms
-from transactions.settle import settle
+from transactions.settle import pause_for, settle
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 _Story = list[tuple[str, str, str | None]]
@@ -105,6 +115,26 @@ async def test_a_skip_before_there_is_a_draft_counts_as_skipped_by_its_cause_alo
         counted = {(one.instance_id, one.kind) for one in await count_steps_of(connection, [skipped, paused])}
     assert (skipped, StepKind.SKIPPED) in counted
     assert (paused, StepKind.UNACCOUNTED) in counted
+
+
+@pytest.mark.parametrize("decision", [Decision.SKIP, Decision.RESUME, None])
+async def test_a_word_that_is_heard_again_of_a_step_left_out_before_does_not_end_a_later_pause(
+    engine: AsyncEngine, decision: Decision | None
+) -> None:
+    """As a run that was reset hears it: meanwhile the run before has come further, and waits for a person."""
+    instance = await enroll_one(engine)
+    skipped = await _settle(engine, instance, Decision.SKIP)
+    async with engine.begin() as connection:
+        paused = SettleStep(instance_id=instance, step=2)
+        await pause_for(connection, PauseFollowUp(instance_id=instance, step=2, reason=Reason.OPERATOR, by="ops"))
+    story = await _story(engine, instance)
+    again = await _settle(engine, instance, decision)
+    assert isinstance(skipped, StepDone)
+    assert isinstance(again, StepDone)
+    assert again.state is DraftState.SKIPPED
+    assert await _story(engine, instance) == story
+    async with engine.begin() as connection:
+        assert await settle(connection, paused, "run", "ops") == Paused(reason=Reason.OPERATOR)
 
 
 @pytest.mark.parametrize("by", ["ops", "somebody else"])

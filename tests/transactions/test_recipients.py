@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -26,26 +26,20 @@ from store.leads import keep_addresses, lock_person
 from store.locks import lock_domains, lock_recipients
 from store.stops import RecordedStop, record_stop
 from store.suppressions import suppress
+from tests.meeting import meet
 from tests.scene import a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads, put_draft
 from transactions.claim import claim_step
+from transactions.enrol import Enrolling, Wanted, store_enrolments
 from transactions.record import record
 from transactions.sending_policy import Terms
 from transactions.stop import end_reached
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 _AT_ONCE = 20
-# A pair of transactions takes milliseconds; so many of them meet in every way two transactions can.
+# So many pairs of transactions meet in every way two can.
 _PAIRS = 1000
 _TOLERANT = a_sequence(beside_others=True)
-
-
-class _Done(NamedTuple):
-    """What one side of a pair was answered, and when: its start before, its end after its transaction."""
-
-    result: object
-    start: int
-    end: int
 
 
 async def _claim(engine: AsyncEngine, instance: str, limits: Limits | None = None) -> object:
@@ -133,22 +127,7 @@ async def test_i4_i10_after_a_stop_under_one_id_no_claim_under_another_begins_by
     addresses = [f"person-{n}@example.test" for n in range(_PAIRS)]
     written_to = await _enroll(engine, [a_lead(f"to-{n}", email=one.title()) for n, one in enumerate(addresses)])
     await _enroll(engine, [a_lead(f"from-{n}", email=one) for n, one in enumerate(addresses)])
-    clock = iter(range(1_000_000))  # counts what happens in this process, in its order
-    turns = asyncio.Semaphore(_AT_ONCE)
-
-    async def timed(what: Coroutine[Any, Any, object], first: int) -> _Done:
-        for _ in range(first):
-            await asyncio.sleep(0)
-        start = next(clock)
-        return _Done(await what, start, next(clock))
-
-    async def pair(number: int) -> tuple[_Done, _Done]:
-        async with turns:
-            claim, stop = _claim(engine, written_to[number]), _stop(engine, f"from-{number}")
-            claimed, stopped = await asyncio.gather(timed(claim, number % 7), timed(stop, number % 5))
-        return claimed, stopped
-
-    pairs = await asyncio.gather(*map(pair, range(_PAIRS)))
+    pairs = await meet([(_claim(engine, written_to[n]), _stop(engine, f"from-{n}")) for n in range(_PAIRS)])
     granted = Counter(isinstance(claimed.result, StoredDraft) for claimed, _ in pairs)
     assert set(granted) == {True, False}, "both sides won now and then, or nothing was tested"
     for claimed, stopped in pairs:
@@ -285,6 +264,20 @@ async def test_i4_i10_a_stop_waits_for_a_claim_of_an_address_that_its_lead_had(e
     async with engine.begin() as connection:
         await keep_addresses(connection, WORKSPACE, "moved", [(datetime.now(UTC), "shared@example.test")])
     await _waits_for_a_claim(engine, instance, _stop(engine, "moved"), "shared@example.test")
+
+
+async def test_i4_i10_an_enrolment_waits_for_a_claim_of_an_address_that_its_lead_had(engine: AsyncEngine) -> None:
+    """A stop that came before may be found to reach it."""
+    [instance, _] = await _enroll(engine, [*_sharing(1), a_lead("moved")])
+    async with engine.begin() as connection:
+        await keep_addresses(connection, WORKSPACE, "moved", [(datetime.now(UTC), "shared@example.test")])
+    enrolling = Enrolling(workspace=WORKSPACE, sequence=_TOLERANT, at=datetime.now(UTC), by="app", updates=True)
+
+    async def enrolled() -> None:
+        async with engine.begin() as connection:
+            await store_enrolments(connection, enrolling, [Wanted(a_lead("moved"), "w:again:moved")])
+
+    await _waits_for_a_claim(engine, instance, enrolled(), "shared@example.test")
 
 
 async def _waits_for_a_claim(
