@@ -55,6 +55,12 @@ class ScriptedProvider:
         await _stand(self._after)
         return planned
 
+    def release(self) -> None:
+        """Let every send that stands still go on."""
+        for halt in (self._before, self._after):
+            if halt is not None:
+                halt.go.set()
+
     async def close(self) -> None:
         """Do nothing: nothing is open."""
 

@@ -17,6 +17,7 @@ from domain.sequence import Sequence
 from domain.step import Ending, FollowUp
 from intake.enrolment import Enroller, Result
 from providers.provider import Provider
+from providers.scripted import ScriptedProvider
 from settings import Settings
 from store.engine import open_engine
 from store.ledger import Entry, read_ledger
@@ -62,9 +63,16 @@ class Scene:
         }
         return Settings(**(values | more))
 
-    def worker(self, provider: Provider, **more: Any) -> Worker:
-        """A worker of this scene, to be used as a context."""
-        return make_worker(self.client, self.engine, provider, self.settings(**more))
+    @asynccontextmanager
+    async def worker(self, provider: Provider, **more: Any) -> AsyncIterator[Worker]:
+        """A worker of this scene. When a test fails meanwhile, sends that stand still go on: else it never ends."""
+        async with make_worker(self.client, self.engine, provider, self.settings(**more)) as worker:
+            try:
+                yield worker
+            except BaseException:
+                if isinstance(provider, ScriptedProvider):
+                    provider.release()
+                raise
 
     async def enroll(self, sequence: Sequence, *leads: Lead) -> list[Result]:
         """Enrol leads as the starter does."""

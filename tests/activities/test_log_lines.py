@@ -20,6 +20,7 @@ from providers.scripted import ScriptedProvider
 from tests.command import ROOT
 from tests.follow_up.looking import until
 from tests.scene import Scene, a_lead, a_sequence
+from worker import make_worker
 
 # Percent-encoding makes `%2B`, `%25s` and `%25%28name%29d` of these; each once broke or changed a line.
 AWKWARD = ("sales+west", "50%", "%s", "%(name)s", "%d%5d", "100%%", "a%2Bb")
@@ -103,7 +104,7 @@ async def test_a_failure_is_a_line_that_names_its_draft_whatever_the_lead_id_is(
 
 
 async def test_the_sdks_own_loggers_keep_ids_out_of_the_text_once_a_worker_is_made(scene: Scene) -> None:
-    scene.worker(ScriptedProvider())
+    make_worker(scene.client, scene.engine, ScriptedProvider(), scene.settings())
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, workflow_id="follow-up:w:s:a%2Bb")
     with _kept() as kept:
