@@ -24,7 +24,7 @@ SHORT = timedelta(seconds=10)
 async def _becomes_unknown(world: World, received: dict[int, int]) -> None:
     """The next worker finds a claim whose process is gone: a person is asked, and nothing is sent."""
     await world.next_worker(SHORT)
-    await world.status("paused", "send_outcome_unknown")
+    await world.paused("send_outcome_unknown")
     assert await world.transitions() == UNKNOWN
     assert await world.open_tasks() == ["settle_outcome"]
     assert await world.received() == received

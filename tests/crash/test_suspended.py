@@ -43,7 +43,7 @@ async def test_a_woken_claim_that_was_settled_as_sent_writes_no_message(world: W
         await sleeper.suspended()
         await relay.cut()  # else Temporal would go on handing tasks to polls nobody reads
         await world.next_worker()
-        await world.status("paused", "send_outcome_unknown")
+        await world.paused("send_outcome_unknown")
         assert await world.resume("sent") == "step 2 of 2: active"
         await world.states("sent", "sent")
         sleeper.signal(signal.SIGCONT)
@@ -64,7 +64,7 @@ async def test_a_woken_claim_that_was_settled_as_not_sent_neither_sends_nor_touc
         await sleeper.suspended()
         await relay.cut()
         await world.next_worker()
-        await world.status("paused", "send_outcome_unknown")
+        await world.paused("send_outcome_unknown")
         overdue = (await world.scene.rows("SELECT overdue_at FROM drafts"))[0].overdue_at
         await _not_sent_is_refused_before(world, f"not_sent is accepted from {overdue:%Y-%m-%d %H:%M:%S} UTC")
         reply = world.office.stand_at(Place.REPLY)

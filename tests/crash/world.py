@@ -16,6 +16,7 @@ from providers.choose import open_provider
 from tests.crash.post_office import PostOffice
 from tests.crash.process import PATIENCE, WorkerProcess
 from tests.crash.relay import Relay
+from tests.follow_up.looking import page
 from tests.scene import Scene, a_lead, a_sequence
 
 _T = TypeVar("_T")
@@ -125,9 +126,14 @@ class World:
         """Wait until the lead's drafts are in these states."""
         await eventually(self.scene.states, list(wanted))
 
-    async def status(self, status: str, reason: str) -> None:
-        """Wait until the instance has this status and reason."""
-        await eventually(self.scene.status, (status, reason))
+    async def paused(self, reason: str) -> None:
+        """Wait until the follow-up is paused: in its row first, and then in its workflow, which accepts decisions."""
+        await eventually(self.scene.status, ("paused", reason))
+
+        async def shown() -> bool:
+            return f"**paused** ({reason})" in await page(self.scene.handle())
+
+        await eventually(shown, wanted=True)
 
     async def received(self) -> dict[int, int]:
         """How often the post office was given each step's message whole."""
