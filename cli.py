@@ -23,7 +23,7 @@ from connect import (
     run,
 )
 from domain.instance import InstanceStatus
-from intake.file_error import FileError
+from intake.files.file_error import FileError
 from intake.replying import ReplyError
 from operating import (
     acting_commands,

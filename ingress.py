@@ -9,22 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from connect import UnreachableError, check_search_attributes, connect_temporal, database_errors
-from doors.events import event_door
-from doors.framing import FramedRequests
-from doors.health import Ready, health_door
-from doors.inbound import inbound_door
-from doors.inside import Inside
-from doors.limits import DoorLimits
-from doors.requests import RefusedError, say
-from doors.unsubscribe import unsubscribe_door
-from intake.connections import Bounds
-from intake.event_schema import DescribedApp
 from intake.events import EventDoor
-from intake.listening import listen
-from intake.signatures import Signatures
 from settings import Settings, SettingsError, read_settings
 from store.engine import is_down, open_engine
 from store.schema import UnfitDatabaseError, check_connection
+from web.connections import Bounds
+from web.event_schema import DescribedApp
+from web.events import event_door
+from web.framing import FramedRequests
+from web.health import Ready, health_door
+from web.http_server import listen
+from web.inbound import inbound_door
+from web.inside import Inside
+from web.limits import DoorLimits
+from web.requests import RefusedError, say
+from web.signatures import Signatures
+from web.unsubscribe import unsubscribe_door
 
 _log = logging.getLogger("ingress")
 # Requests wait for one of these in turn; PostgreSQL serves other processes too.

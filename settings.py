@@ -17,7 +17,7 @@ from temporalio.envconfig import ClientConfig
 import devstack.state
 from domain.duration import Duration
 from domain.limits import Limits
-from intake.clients import Network, read_networks
+from web.clients import Network, read_networks
 
 PREFIX = "FOLLOWUP_"
 HOME = Path(__file__).parent

@@ -14,17 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from temporalio.service import RPCError
 
 from connect import UnreachableError, open_database, open_temporal, run
-from intake.column_options import ColumnOptions, LiteralColumns, MapColumns, read_column_options
 from intake.enrolment import Enroller
 from intake.event_reading import read_event
 from intake.events import Answer, Done, EventDoor, EventError, NotTakenError
-from intake.file_error import FileError, read_whole
-from intake.inbound import InboundDoor
-from intake.inbound_command import Reach, inbound
-from intake.lead_file import read_leads
-from intake.mailbox import ImapError
-from intake.sequence_file import find_sequence, read_for_enrolment
-from intake.tally import Tally
+from intake.files.column_options import ColumnOptions, LiteralColumns, MapColumns, read_column_options
+from intake.files.file_error import FileError, read_whole
+from intake.files.lead_file import read_leads
+from intake.files.sequence_file import find_sequence, read_for_enrolment
+from intake.files.tally import Tally
+from intake.inbound.command import Reach, inbound
+from intake.inbound.mailbox import ImapError
+from intake.inbound.taking import InboundDoor
 from operating import terminal
 from operating.log import start_log
 from operating.terminal import complain

@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 
 with workflow.unsafe.imports_passed_through():
     from providers.provider import Letter
-    from providers.smtp import SmtpProvider
+    from providers.smtp.provider import SmtpProvider
 
 _MESSAGE = (
     "From: ada@follow-up.test\r\nTo: {to}\r\nSubject: Following up\r\nMessage-ID: <{id}@bare.test>\r\n\r\nHello\r\n"

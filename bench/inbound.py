@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.command import run_command
-from intake.file_error import FileError
-from intake.inbound_class import InboundKind
-from intake.inbound_dry_run import NOTHING, dry_run
+from intake.files.file_error import FileError
+from intake.inbound.dry_run import NOTHING, dry_run
+from intake.inbound.message_class import InboundKind
 
 _COLUMNS = (*InboundKind, NOTHING)
 

@@ -25,8 +25,8 @@ from devstack.stack import Devstack
 from domain.instance import InstanceKey, InstanceStatus, instance_id, workflow_id
 from domain.sequence import Sequence
 from intake.enrolment import Enroller
-from intake.lead_file import read_leads
-from intake.sequence_file import read_sequence
+from intake.files.lead_file import read_leads
+from intake.files.sequence_file import read_sequence
 from providers.choose import open_provider
 from settings import Settings
 from store.engine import open_engine

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from domain import sequence as sequences
 from domain.instance import InstanceKey, InstanceStatus, instance_id
 from domain.lead import Lead
-from intake.lead_file import BadRow, LeadRow
+from intake.files.lead_file import BadRow, LeadRow
 from intake.starting import Starter
 from mail.links import stand_in_url
 from transactions.enrol import Enrolling, Placed, Stored, Wanted, store_enrolments

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from domain.event import EVENT, Event, EventError, EventType
 from domain.problem_words import problem_words
-from intake.json_text import read_json, shown
+from intake.files.json_text import read_json, shown
 
 _WORDS = {
     "string_pattern_mismatch": "is too long, or has characters that it may not have: use letters, digits and _ . -",

@@ -20,8 +20,8 @@ from temporalio.service import RPCError
 from domain.event import Event, EventError, LeadEnrolled
 from domain.instance import Reason
 from domain.sequence import Sequence
-from intake.file_error import FileError
-from intake.sequence_folder import SequenceFolder
+from intake.files.file_error import FileError
+from intake.files.sequence_folder import SequenceFolder
 from intake.starting import Starter
 from intake.turns import NoTurnError, Turns
 from mail.links import stand_in_url

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from domain.duration import read_duration
-from intake.file_error import FileError
+from intake.files.file_error import FileError
 from operating.audit.finding import Report, as_facts
 from operating.audit.html import report_html
 from operating.audit.matching import audit_received

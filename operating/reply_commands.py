@@ -14,7 +14,7 @@ from domain.draft import DraftState
 from domain.duration import read_duration
 from domain.instance import FINAL, InstanceStatus
 from domain.sequence import LONGEST_BODY
-from intake.file_error import FileError
+from intake.files.file_error import FileError
 from intake.replying import InThreadOf, Reply, ToLead, Words, reply
 from operating.finding import find_instance, find_whole, whole_id
 from operating.options import AsJson, By

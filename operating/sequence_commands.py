@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from domain.sequence import Sequence
-from intake.column_options import LiteralColumns, MapColumns, read_column_options
-from intake.file_error import FileError
+from intake.files.column_options import LiteralColumns, MapColumns, read_column_options
+from intake.files.file_error import FileError
 from mail.links import stand_in_url
 from mail.message import MessageError
 from mail.template import TemplateError

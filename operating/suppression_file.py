@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.address import suppression_entry
-from intake.file_error import FileError, require_utf8
+from intake.files.file_error import FileError, require_utf8
 from operating.spreadsheet import as_written
 
 _COLUMNS = ("address", "email")

@@ -8,7 +8,7 @@ from typing import Annotated
 import click
 import typer
 
-from intake.file_error import FileError
+from intake.files.file_error import FileError
 from operating.finding import whole_id
 from operating.options import AsJson, By, Note, Whole
 from operating.reach import Reached, reach

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from providers.provider import Provider
 from providers.scripted import ScriptedProvider
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 
 
 def open_provider(

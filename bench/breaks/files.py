@@ -8,21 +8,21 @@ _TEMPLATE = "tests/mail/test_template.py::"
 BREAKS = [
     Break(
         "a column that is almost a field never becomes a variable",
-        "intake/columns.py",
+        "intake/files/columns.py",
         "    if meant is None:\n",
         "    if meant != '':\n",
         _FORMS + "test_what_is_almost_a_field_never_becomes_a_variable",
     ),
     Break(
         "what stands for nothing is refused",
-        "intake/lead_row.py",
+        "intake/files/lead_row.py",
         "if problems := list(_mangled(row.fields, frozenset(map(spelling_key, literal)))):",
         "if problems := list[str](literal)[:0]:",
         _FORMS + "test_what_stands_for_nothing_is_refused_in_every_column_and_file",
     ),
     Break(
         "a row is as wide as its header",
-        "intake/lead_csv.py",
+        "intake/files/lead_csv.py",
         "if not named <= len(cells) <= width or",
         "if not named <= len(cells) or",
         _FORMS + "test_a_text_with_a_comma_that_wants_quotes_is_no_row_with_empty_cells_behind",
@@ -64,7 +64,7 @@ BREAKS = [
     ),
     Break(
         "nobody is enrolled in a text that lacks its link",
-        "intake/sequence_file.py",
+        "intake/files/sequence_file.py",
         "if not has_links and UNSUBSCRIBE_URL in required_variables(step.body)",
         "if has_links is None and UNSUBSCRIBE_URL in required_variables(step.body)",
         "tests/intake/test_sequence_file.py::test_a_link_stands_in_a_body_alone",

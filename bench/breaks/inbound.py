@@ -16,14 +16,14 @@ BREAKS = [
     ),
     Break(
         "a bounce suppresses whom we wrote to alone",
-        "intake/inbound_consequence.py",
+        "intake/inbound/consequence.py",
         "ours = [one for one in failures if self.is_ours(one.recipient)]",
         "ours = list(failures)",
         _CONSEQUENCES + "test_a_bounce_stops_and_suppresses_whom_it_fails_if_we_wrote_to_them_alone",
     ),
     Break(
         "a dead place that an address forwards to is not the address",
-        "intake/inbound_class.py",
+        "intake/inbound/message_class.py",
         'self.recipient != "" and not self.is_forwarded',
         'self.recipient != ""',
         _BOUNCES + "test_a_report_that_fails_another_place_than_the_one_written_to_suppresses_nobody",
@@ -37,7 +37,7 @@ BREAKS = [
     ),
     Break(
         "a fresh mail proves nothing of a message",
-        "intake/inbound.py",
+        "intake/inbound/taking.py",
         "        answer = _answer(inbound, named, Done.TAKEN)\n",
         "        answer = _answer(inbound, named, Done.TAKEN)\n"
         "        seen = Seen(EvidenceKind.REPLY, answer.event_id, came_at)\n"
@@ -46,14 +46,14 @@ BREAKS = [
     ),
     Break(
         "a message that costs too much ends the process that reads it",
-        "intake/inbound_worker.py",
+        "intake/inbound/worker.py",
         "        signal.setitimer(signal.ITIMER_PROF, _SECONDS)\n",
         "        signal.setitimer(signal.ITIMER_PROF, 60 * _SECONDS)\n",
         _READER + "test_the_kernel_ends_a_process_that_takes_more_than_its_share",
     ),
     Break(
         "what can't be read is an answer",
-        "intake/inbound_mail.py",
+        "intake/inbound/mail.py",
         "return Inbound(content_key(raw), InboundKind.REPLY,",
         "return Inbound(content_key(raw), InboundKind.DELIVERY_NOTICE,",
         _READER + "test_a_message_that_costs_too_much_counts_as_an_answer_and_the_next_one_is_read",

@@ -9,7 +9,7 @@ _CHECKOUT = Path(__file__).parents[2]
 # What a build must have as it is now: the schema; the order of what is said, without which a run that was reset could
 # not be replayed; what the peer's answers mean, for an older rule sends again what the peer took with a 4yz; and of
 # whom it is asked who else has an address, for an older rule lets two follow-ups go there.
-_SINCE = ("store/migrations/versions", "workflows/inbox.py", "providers/smtp_outcome.py", "transactions/sharing.py")
+_SINCE = ("store/migrations/versions", "workflows/inbox.py", "providers/smtp/outcome.py", "transactions/sharing.py")
 
 
 class BuildError(Exception):

@@ -16,7 +16,7 @@ from bench.peer import process
 from bench.rules.manners import JUDGED, LIES, MANNERS
 from domain.outcome import Outcome
 from providers.provider import Letter
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 
 # What hangs is waited for so long; on a loopback no right answer takes as long.
 _PATIENCE = timedelta(seconds=1.5)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from intake.file_error import FileError, require_utf8
+from intake.files.file_error import FileError, require_utf8
 from operating.audit.sending import Outbound, TaskRow
 
 REQUIRED = ("lead", "instance", "step", "time", "message_id")

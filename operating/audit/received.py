@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from intake.file_error import FileError
+from intake.files.file_error import FileError
 from operating.audit.finding import Finding, Kind, Mark
 from operating.audit.sending import repeated, span
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.sequence import Sequence
-from intake.sequence_file import ReadSequence, find_sequence, known_sequences, read_with_warnings
+from intake.files.sequence_file import ReadSequence, find_sequence, known_sequences, read_with_warnings
 from operating.finding import NotFoundError
 from store.sequences import find_versions, newest_version
 from transactions.drafting import parse_sequence

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from domain.lead import Lead
-from intake.column_options import ColumnOptions
-from intake.file_error import FileError
-from intake.lead_file import BadRow, LeadRow, read_lead, read_leads
+from intake.files.column_options import ColumnOptions
+from intake.files.file_error import FileError
+from intake.files.lead_file import BadRow, LeadRow, read_lead, read_leads
 
 _NO_OPTIONS = ColumnOptions()
 

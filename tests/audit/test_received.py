@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from intake.file_error import FileError
+from intake.files.file_error import FileError
 from operating.audit.finding import Finding, Kind
 from operating.audit.received import read_received, received_findings
 from tests.naming import message_id

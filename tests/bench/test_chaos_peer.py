@@ -11,7 +11,7 @@ from bench.chaos.peer import RIGHT, Peer, serve
 from bench.chaos.schedule import WAYS, How, Phase
 from domain.outcome import Outcome
 from providers.provider import Letter
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 
 _WAYS = [(phase, how) for phase, ways in WAYS.items() for how in ways]
 _PATIENCE = timedelta(seconds=0.5)

@@ -20,9 +20,9 @@ from domain.event import EventError
 from domain.instance import Reason
 from domain.sequence import LONGEST_BODY
 from domain.step import DeliverStep, Held, SettleStep, StepDone, StepResult, Stopped
-from intake.file_error import FileError
+from intake.files.file_error import FileError
+from intake.files.sequence_file import read_sequence
 from intake.replying import InThreadOf, Reply, ReplyError, ToLead, Words, reply
-from intake.sequence_file import read_sequence
 from providers.provider import Letter
 from providers.scripted import Halt, ScriptedProvider
 from tests.app import SEQUENCE, enrolled, event

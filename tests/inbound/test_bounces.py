@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.enhanced_status import ADDRESS_STATUSES
-from intake.inbound_class import InboundKind
-from intake.inbound_mail import Inbound, read_inbound
+from intake.inbound.mail import Inbound, read_inbound
+from intake.inbound.message_class import InboundKind
 from tests.inbound import samples
 from tests.inbound.samples import OURS, failed, mail, report
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.outcome import Outcome, Sent, Unknown
-from intake.inbound import Done, InboundAnswer, InboundDoor
+from intake.inbound.taking import Done, InboundAnswer, InboundDoor
 from providers.scripted import ScriptedProvider
 from tests.app import App, enrolled
 from tests.follow_up.looking import until_page

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from intake.inbound_kind import InboundKind
-from intake.inbound_mail import READ_BYTES, Inbound, InboundError, read_inbound
+from intake.inbound.kind import InboundKind
+from intake.inbound.mail import READ_BYTES, Inbound, InboundError, read_inbound
 from tests.inbound import samples
 from tests.inbound.samples import OURS, mail, report
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake.inbound_class import InboundKind
-from intake.inbound_mail import Inbound, read_inbound
+from intake.inbound.mail import Inbound, read_inbound
+from intake.inbound.message_class import InboundKind
 from tests.inbound.samples import mail
 
 _ANSWER = """

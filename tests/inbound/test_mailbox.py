@@ -18,10 +18,10 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from intake.events import EventDoor, NotTakenError
-from intake.inbound import InboundDoor
-from intake.inbound_imap import TAKEN, Folder
-from intake.inbound_polling import Found, Inbox, NotRead, look_among_sent
-from intake.mailbox import ImapError, read_imap_url
+from intake.inbound.imap import TAKEN, Folder
+from intake.inbound.mailbox import ImapError, read_imap_url
+from intake.inbound.polling import Found, Inbox, NotRead, look_among_sent
+from intake.inbound.taking import InboundDoor
 from tests.app import App, enrolled
 from tests.command import ROOT, environment
 from tests.inbound import samples

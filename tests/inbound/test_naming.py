@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake.inbound_mail import READ_BYTES, InboundError, read_inbound
+from intake.inbound.mail import READ_BYTES, InboundError, read_inbound
 from tests.inbound.samples import OLDER, OURS, mail
 
 _HEAD = (

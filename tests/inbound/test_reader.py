@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from intake import inbound_reader
 from intake.events import NotTakenError
-from intake.inbound_class import InboundKind
-from intake.inbound_mail import Inbound, InboundError, read_coarsely, read_inbound
-from intake.inbound_reader import Reader
-from intake.inbound_worker import READY
+from intake.inbound import reader as inbound_reader
+from intake.inbound.mail import Inbound, InboundError, read_coarsely, read_inbound
+from intake.inbound.message_class import InboundKind
+from intake.inbound.reader import Reader
+from intake.inbound.worker import READY
 from tests.command import ROOT
 from tests.inbound import samples
 from tests.inbound.samples import OLDER, OURS, failed, mail, report
@@ -36,7 +36,7 @@ async def reader() -> AsyncIterator[Reader]:
 
 def _child() -> psutil.Process:
     """The process that was started last: doors of other tests may have theirs."""
-    readers = [one for one in psutil.Process().children() if "intake.inbound_worker" in one.cmdline()]
+    readers = [one for one in psutil.Process().children() if "intake.inbound.worker" in one.cmdline()]
     return max(readers, key=lambda one: one.create_time())
 
 
@@ -85,7 +85,7 @@ def _until_it_has_something_to_read(child: psutil.Process) -> None:
 
 
 _SPIN = """
-from intake import inbound_worker
+from intake.inbound import worker as inbound_worker
 inbound_worker.read_inbound = lambda raw: {}
 inbound_worker.main()
 """
@@ -120,7 +120,7 @@ async def test_the_process_ends_with_the_reader_and_leaves_nothing_behind() -> N
 
 def test_the_process_ends_with_the_one_that_started_it_however_that_ends() -> None:
     source = (
-        "import asyncio, os, signal; from intake.inbound_reader import Reader; r = Reader();"
+        "import asyncio, os, signal; from intake.inbound.reader import Reader; r = Reader();"
         "asyncio.run(r.read(b'From: g@example.test\\n\\n')); print(r._process.popen.pid, flush=True);"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from intake.inbound_kind import InboundKind
-from intake.inbound_mail import Inbound, InboundError, read_inbound
+from intake.inbound.kind import InboundKind
+from intake.inbound.mail import Inbound, InboundError, read_inbound
 from tests.inbound import samples
 from tests.inbound.samples import OLDER, OURS, mail, report
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from intake.inbound_class import InboundKind
-from intake.inbound_mail import Inbound, read_inbound
+from intake.inbound.mail import Inbound, read_inbound
+from intake.inbound.message_class import InboundKind
 from tests.inbound.samples import OURS, mail
 
 _HEAD = """

@@ -13,7 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from domain.outcome import NotSent, Outcome, Unknown
 from intake.events import EventDoor, NotTakenError
-from intake.inbound import Done, InboundAnswer, InboundDoor
+from intake.inbound.taking import Done, InboundAnswer, InboundDoor
 from providers.provider import Letter
 from providers.scripted import ScriptedProvider
 from store.engine import open_engine

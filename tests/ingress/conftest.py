@@ -8,13 +8,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from doors.inside import Inside
-from doors.limits import DoorLimits, Patience
 from ingress import make_app
 from tests.app import App
 from tests.ingress.post import MAIL_SECRET, OTHER, OTHER_MAIL_SECRET, SECRET, Poster, inside_of
 from tests.ingress.serving import served
 from tests.scene import Scene
+from web.inside import Inside
+from web.limits import DoorLimits, Patience
 
 
 @pytest.fixture

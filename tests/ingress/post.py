@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 from standardwebhooks.webhooks import Webhook
 
-from doors.inside import Inside
-from intake.signatures import Signatures
 from tests.app import App
+from web.inside import Inside
+from web.signatures import Signatures
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from intake.connections import Bounds
-from intake.listening import make_server
+from web.connections import Bounds
+from web.http_server import make_server
 
 Address = tuple[str, int]
 # Nothing here takes seconds. What is waited for longer does not happen any more, and the test fails.

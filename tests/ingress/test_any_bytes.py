@@ -9,12 +9,12 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from doors.inside import Inside
-from doors.limits import DoorLimits, Patience
 from ingress import make_app
-from intake.connections import Bounds
 from tests.ingress.post import signed
 from tests.ingress.serving import Address, head, served, speak
+from web.connections import Bounds
+from web.inside import Inside
+from web.limits import DoorLimits, Patience
 
 _SHORT = timedelta(milliseconds=50)
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doors.inside import Inside
-from doors.limits import BodyMemory, DoorLimits, NoRoomError
 from ingress import make_app
 from tests.inbound.samples import REPLY, mail
 from tests.ingress.post import signed, signed_mail
 from tests.ingress.serving import Address, Client, connected, head, served, speak
+from web.inside import Inside
+from web.limits import BodyMemory, DoorLimits, NoRoomError
 
 _KB = 1024
 _GOES_ON = {"Expect": "100-continue"}

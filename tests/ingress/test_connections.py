@@ -13,14 +13,14 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doors.inside import Inside
-from doors.limits import DoorLimits, Patience
 from ingress import make_app
-from intake.clients import client_of
-from intake.connections import Bounds, Connections
-from intake.http_protocol import ImpatientProtocol
 from tests.ingress.post import signed
 from tests.ingress.serving import GIVEN_UP_AFTER, Address, Client, connected, head, served, speak
+from web.clients import client_of
+from web.connections import Bounds, Connections
+from web.http_protocol import ImpatientProtocol
+from web.inside import Inside
+from web.limits import DoorLimits, Patience
 
 _SHORT, _LONG = timedelta(milliseconds=200), timedelta(hours=1)
 _HEALTH = head("GET", "/healthz")

@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 
 from domain.event import EventType
-from intake.event_schema import EXAMPLES
 from tests.ingress.post import Poster
+from web.event_schema import EXAMPLES
 
 
 async def _described(poster: Poster) -> dict[str, Any]:

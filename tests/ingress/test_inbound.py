@@ -5,15 +5,15 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from doors.inside import Inside
 from ingress import make_app
-from intake.inbound import MOST_BYTES
+from intake.inbound.taking import MOST_BYTES
 from store.engine import open_engine
 from tests.app import App, enrolled
 from tests.inbound.samples import REPLY, mail
 from tests.ingress.post import Poster, problems, signed_mail
 from tests.naming import message_hash, message_id
 from tests.store.enrolled import put_draft
+from web.inside import Inside
 
 
 async def _post(poster: Poster, raw: bytes, headers: dict[str, str] | None = None) -> httpx.Response:

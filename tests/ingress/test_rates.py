@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doors import rates
-from doors.inside import Inside
-from doors.limits import DoorLimits
-from doors.rates import RateLimit
 from ingress import make_app
-from intake.connections import Bounds
 from tests.ingress.serving import served
+from web import rates
+from web.connections import Bounds
+from web.inside import Inside
+from web.limits import DoorLimits
+from web.rates import RateLimit
 
 _LINK = "/unsubscribe/" + "A" * 48
 

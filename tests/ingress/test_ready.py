@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import event
 from temporalio.client import Client
 
-from doors.health import Ready
-from doors.inside import Inside
-from doors.limits import DoorLimits, Patience
 from ingress import make_app, readiness
 from store.engine import open_engine
 from tests.ingress.post import problems
 from tests.ingress.serving import served
+from web.health import Ready
+from web.inside import Inside
+from web.limits import DoorLimits, Patience
 
 _ALWAYS, _NEVER = timedelta(0), timedelta(hours=1)
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from doors.events import MOST_BYTES
-from intake.signatures import Signatures
 from tests.app import App, enrolled, said
 from tests.ingress.post import OTHER, SECRET, Poster, problems, signed, written
+from web.events import MOST_BYTES
+from web.signatures import Signatures
 
 _MINUTE = timedelta(minutes=1)
 _UNSIGNED = "the signature is missing, wrong or too old: sign the body as it is sent, and now"

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from fastapi import FastAPI
 
-from doors.events import MOST_BYTES
-from intake.connections import Bounds
 from tests.app import App, enrolled, said
 from tests.ingress.post import Poster, signed, written
 from tests.ingress.serving import Address, connected, head, served, speak
+from web.connections import Bounds
+from web.events import MOST_BYTES
 
 
 async def test_an_event_is_taken_over_the_network(app: App, caller: Poster) -> None:

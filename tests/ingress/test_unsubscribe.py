@@ -18,7 +18,6 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from domain.draft import DraftKey, draft_id
-from doors.inside import Inside
 from ingress import make_app
 from intake.events import EventDoor
 from mail.links import make_token
@@ -31,6 +30,7 @@ from tests.ingress.post import Poster
 from tests.naming import message_id
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import put_draft
+from web.inside import Inside
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 

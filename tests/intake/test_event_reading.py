@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from domain.event import EventError, LeadEnrolled, LeadUpdated
 from domain.lead_fields import make_lead
 from intake.event_reading import read_event
-from intake.lead_file import LeadRow, read_lead
+from intake.files.lead_file import LeadRow, read_lead
 
 NOTHING = st.sampled_from([None, "", "  ", "\u200b", "\u00a0\ufeff", "\u00ad"])
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.lead import Lead
-from intake.file_error import FileError
-from intake.lead_file import BadRow, LeadRow, read_leads
+from intake.files.file_error import FileError
+from intake.files.lead_file import BadRow, LeadRow, read_leads
 
 HEADER = "lead_id,email,name,timezone,plan\n"
 

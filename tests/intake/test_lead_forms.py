@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.lead import Lead
-from intake.column_options import ColumnOptions, read_column_options
-from intake.file_error import FileError
-from intake.lead_file import BadRow, LeadRow, read_lead, read_leads
+from intake.files.column_options import ColumnOptions, read_column_options
+from intake.files.file_error import FileError
+from intake.files.lead_file import BadRow, LeadRow, read_lead, read_leads
 
 _NUMBERS = count()
 

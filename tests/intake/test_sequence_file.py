@@ -5,9 +5,9 @@ import pytest
 
 from domain.duration import Wait
 from domain.sequence import Sequence, StopKind, Window
-from intake.file_error import FileError
-from intake.lead_file import LeadRow, read_leads
-from intake.sequence_file import find_sequence, read_for_enrolment, read_sequence, read_with_warnings
+from intake.files.file_error import FileError
+from intake.files.lead_file import LeadRow, read_leads
+from intake.files.sequence_file import find_sequence, read_for_enrolment, read_sequence, read_with_warnings
 from mail.template import render_step
 
 EXAMPLES = Path(__file__).parents[2] / "sequences"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from intake.signatures import SignatureError, Signatures
+from web.signatures import SignatureError, Signatures
 
 _SECRETS = [f"whsec_{base64.b64encode(letter * 32).decode()}" for letter in (b"s", b"o")]
 _OURS = Signatures(_SECRETS[0])

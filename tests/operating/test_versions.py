@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from domain.sequence import CHOOSABLE_STOPS, EnrolRule, Sequence, Window
-from intake.file_error import FileError
-from intake.sequence_file import read_sequence
+from intake.files.file_error import FileError
+from intake.files.sequence_file import read_sequence
 from mail.variables import required_variables
 from operating.sequences.canonical import canonical, changes, difference
 from operating.sequences.checking import variables, warnings

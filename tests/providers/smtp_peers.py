@@ -17,7 +17,7 @@ from domain.outcome import NotSent as Not
 from domain.outcome import Outcome, Refused, Sent, Unknown
 from providers.provider import Letter, Provider
 from providers.scripted import ScriptedProvider
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 from tests.programs import program
 from tests.providers.fault_server import Fault, FaultServer, Wrong
 

@@ -9,7 +9,7 @@ import pytest
 from domain.outcome import Fault as Whose
 from domain.outcome import NotSent, Refused, Sent, Unknown
 from providers.provider import CLAIM_EXPIRED, GATE_FAILED
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 from tests.providers.fault_server import Fault, FaultServer, Wrong
 from tests.providers.smtp_peers import PEERS, SHORT, Asked, Behaviour, OpenPeer, letter, run_sink
 

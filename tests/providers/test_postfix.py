@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from domain.outcome import NotSent, Unknown
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 from tests.providers.fault_server import FaultServer
 from tests.providers.postfix import SlowFilter, run_postfix
 from tests.providers.smtp_peers import LONG, Asked, letter

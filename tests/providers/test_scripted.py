@@ -7,7 +7,7 @@ import pytest
 from domain.outcome import NotSent, Sent, Unknown
 from providers.choose import open_provider
 from providers.scripted import Halt, ScriptedProvider
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 from tests.providers.smtp_peers import LONG, Asked, letter
 
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-import intake.mailbox
+import intake.inbound.mailbox
 import providers
-from intake.mailbox import read_imap_url
-from providers.smtp import SmtpProvider
-from providers.smtp_session import read_url
+from intake.inbound.mailbox import read_imap_url
+from providers.smtp.provider import SmtpProvider
+from providers.smtp.session import read_url
 from tests.providers.smtp_peers import LONG
 
 _SECRET = re.compile(r"password|passwd|secret|token|credential|api_?key|signing", re.IGNORECASE)
@@ -27,8 +27,8 @@ _PASSWORDS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_
 
 
 def _modules() -> list[ModuleType]:
-    inside = [importlib.import_module(f"providers.{one.name}") for one in pkgutil.iter_modules(providers.__path__)]
-    return [*inside, intake.mailbox]
+    found = pkgutil.walk_packages(providers.__path__, "providers.")
+    return [*(importlib.import_module(module.name) for module in found), intake.inbound.mailbox]
 
 
 def _holders() -> Iterator[tuple[str, object]]:

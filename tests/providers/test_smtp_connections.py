@@ -8,7 +8,7 @@ import pytest
 
 from domain.outcome import NotSent, Refused, Sent, Unknown
 from providers.provider import CLAIM_EXPIRED
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 from tests.providers.fault_server import Fault, FaultServer, Wrong
 from tests.providers.smtp_peers import LONG, SHORT, Asked, letter
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from domain.outcome import NotSent
-from providers import smtp_socket
-from providers.smtp import SmtpProvider
-from providers.smtp_letter import TERMINATOR
-from providers.smtp_session import open_wire, read_url
-from providers.smtp_wire import Wire
+from providers.smtp import socket as smtp_socket
+from providers.smtp.message import TERMINATOR
+from providers.smtp.provider import SmtpProvider
+from providers.smtp.session import open_wire, read_url
+from providers.smtp.wire import Wire
 from tests.providers.certificates import Certificates
 from tests.providers.smtp_peers import LONG, SHORT, Asked, letter
 from tests.providers.stuck_peer import StuckPeer
@@ -136,7 +136,7 @@ async def test_a_connection_that_python_was_closing_in_peace_takes_it_back_too(
 _SUSPENDED = """
 import asyncio, os, signal, sys
 from datetime import timedelta
-from providers.smtp_session import open_wire, read_url
+from providers.smtp.session import open_wire, read_url
 
 async def main():
     within = timedelta(seconds=20)

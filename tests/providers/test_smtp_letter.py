@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from domain.outcome import Fault as Whose
 from domain.outcome import Refused, Sent
 from providers.provider import Letter
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 from tests.providers.fault_server import FaultServer
 from tests.providers.smtp_peers import LONG, Asked, letter
 

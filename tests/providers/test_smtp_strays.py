@@ -4,7 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.outcome import NotSent, Refused, Sent
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 from tests.providers.fault_server import FaultServer
 from tests.providers.smtp_peers import SHORT, Asked, letter
 

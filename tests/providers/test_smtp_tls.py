@@ -8,7 +8,7 @@ import pytest
 
 from domain.outcome import Fault as Whose
 from domain.outcome import NotSent, Outcome, Refused, Sent
-from providers.smtp import SmtpProvider
+from providers.smtp.provider import SmtpProvider
 from tests.providers.certificates import Certificates
 from tests.providers.fault_server import Fault, FaultServer, Wrong
 from tests.providers.smtp_peers import LONG, SHORT, Asked, letter

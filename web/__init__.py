@@ -1,0 +1,1 @@
+"""HTTP: the server, the application, and one module an endpoint, each with its own router."""
