@@ -25,27 +25,24 @@ from connect import (
 from domain.instance import InstanceStatus
 from intake.files.file_error import FileError
 from intake.replying import ReplyError
-from operating import (
-    acting_commands,
-    audit_commands,
-    person_commands,
-    reply_commands,
-    sequence_commands,
-    stats_commands,
-    suppress_commands,
-    task_commands,
-    task_edit_command,
-    terminal,
-    why_commands,
-)
-from operating.doctor import Checked, check_postgresql
-from operating.facts import listed_facts, story_facts
-from operating.finding import NotFoundError, find_instance
-from operating.listing import JsonArray, Rows, Wanted, read_pages
+from operating import terminal
+from operating.acting import commands as acting_commands
+from operating.acting import reply_commands
+from operating.audit import commands as audit_commands
+from operating.looking import stats_commands, why_commands
+from operating.looking.doctor import Checked, check_postgresql
+from operating.looking.facts import listed_facts, story_facts
+from operating.looking.finding import NotFoundError, find_instance
+from operating.looking.listing import JsonArray, Rows, Wanted, read_pages
+from operating.looking.page import print_story
+from operating.looking.story import Story, read_story
 from operating.options import AsJson, Which
-from operating.page import print_story
+from operating.people import commands as person_commands
 from operating.reach import Reach, Reached
-from operating.story import Story, read_story
+from operating.sequences import commands as sequence_commands
+from operating.suppressing import commands as suppress_commands
+from operating.tasks import commands as task_commands
+from operating.tasks import edit_command as task_edit_command
 from settings import (
     Settings,
     SettingsError,

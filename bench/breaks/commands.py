@@ -5,7 +5,7 @@ from bench.breaks.broken import Break
 BREAKS = [
     Break(
         "a command that changes something wants the whole id",
-        "operating/finding.py",
+        "operating/looking/finding.py",
         "    if not found.whole:\n        raise NotFoundError(",
         "    if False:\n        raise NotFoundError(",
         "tests/cli/test_whole_ids.py::test_a_command_that_changes_something_refuses_the_beginning_of_an_id",

@@ -24,7 +24,7 @@ from bench.chaos.schedule import SMTP
 from bench.chaos.world import World
 from domain.command import APPROVE, RESUME, Approve, Command, Decision, Pause, Reject, Resume, Stop
 from domain.instance import Reason, workflow_id
-from operating.acting import act
+from operating.acting.act import act
 from store.listing import find_by_prefix
 
 _Work = Callable[[], Awaitable[None]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from operating.audit.finding import Report
-from operating.page import printable
+from operating.looking.page import printable
 from store.counting import StepKind
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.sequence import Sequence
 from intake.files.sequence_file import ReadSequence, find_sequence, known_sequences, read_with_warnings
-from operating.finding import NotFoundError
+from operating.looking.finding import NotFoundError
 from store.sequences import find_versions, newest_version
 from transactions.drafting import parse_sequence
 

@@ -12,10 +12,10 @@ from domain.duration import write_duration
 from domain.instance import InstanceStatus
 from domain.lead import Lead
 from domain.sequence import Sequence
-from operating.page import console, printable
+from operating.looking.page import console, printable
+from operating.looking.story import instant
 from operating.sequences.checking import Variable, window_words
 from operating.sequences.planning import Planned, length
-from operating.story import instant
 from store.sequences import CountedVersion
 
 

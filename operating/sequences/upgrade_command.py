@@ -10,7 +10,7 @@ import typer
 from domain.sequence import Sequence
 from intake.starting import Starter
 from mail.links import stand_in_url
-from operating.finding import NotFoundError
+from operating.looking.finding import NotFoundError
 from operating.options import AsJson, By, Note
 from operating.progress import progress_bar
 from operating.reach import Reached, reach

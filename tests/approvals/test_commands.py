@@ -12,8 +12,8 @@ from domain.instance import workflow_id
 from domain.outcome import Unknown
 from domain.task import TaskKind
 from mail.rewriting import Written
-from operating.acting import act
-from operating.todo import read_todos, todo_facts
+from operating.acting.act import act
+from operating.tasks.todo import read_todos, todo_facts
 from providers.scripted import ScriptedProvider
 from settings import login_name
 from store.listing import find_by_prefix

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
-from operating.why import Asked, why
-from operating.why_words import BECAUSE
+from operating.looking.reasons import BECAUSE
+from operating.looking.why import Asked, why
 from store.counting import DECIDED_BY_DRAFT, UNDECIDED, StepKind
 from store.ledger import Entry
 from store.listing import Listed

@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import EventType
 
 from domain.command import Pause, Resume
 from domain.outcome import Unknown
-from operating import acting
+from operating.acting import act as acting
 from providers.scripted import ScriptedProvider
 from store.listing import find_by_prefix
 from tests.command import Command

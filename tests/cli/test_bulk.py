@@ -18,9 +18,10 @@ from domain.command import Decision, Pause, Resume, Stop
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import Outcome, Sent
 from domain.step import FollowUp, Paused
-from operating import acting, bulk
-from operating.acting import Answer
-from operating.bulk import Bulk, Tally, applies, count
+from operating.acting import act as acting
+from operating.acting import bulk
+from operating.acting.act import Answer
+from operating.acting.bulk import Bulk, Tally, applies, count
 from providers.provider import Letter
 from providers.scripted import ScriptedProvider
 from store.chosen import Choice

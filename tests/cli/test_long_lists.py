@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from operating import listing
+from operating.looking import listing
 from tests.command import Command, Ran
 from tests.scene import Scene, a_lead, a_sequence
 

@@ -9,8 +9,8 @@ from domain.command import Command, Decision, Resume, Stop
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import NotSent, Unknown
 from domain.step import Ending
-from operating.acting import Answer, act
-from operating.finding import find_instance
+from operating.acting.act import Answer, act
+from operating.looking.finding import find_instance
 from providers.scripted import Halt, ScriptedProvider
 from tests.counted import assert_counted
 from tests.deploy.restoring import Backup

@@ -9,8 +9,8 @@ import pytest
 from domain.command import Decision, Resume
 from domain.outcome import Fault, Refused, Sent, Unknown
 from domain.step import RecordOutcome
-from operating.acting import act
-from operating.finding import find_instance
+from operating.acting.act import act
+from operating.looking.finding import find_instance
 from providers.scripted import Halt, ScriptedProvider
 from tests.follow_up.looking import page, refusal, until_instant, until_page
 from tests.scene import Scene, a_lead, a_sequence

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from domain.command import Command, Decision, Pause, Resume
 from domain.instance import InstanceStatus, Reason
-from operating.acting import Answer, act
+from operating.acting.act import Answer, act
 from store.chosen import END, START, Choice, Place, place_of, read_running
 from store.listing import Listed
 from workflows.details import DECISIONS, USUAL_DECISIONS

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from operating.audit.page import identity
+from operating.looking.page import console
 from operating.options import AsJson
-from operating.page import console
 from operating.reach import Reached, reach
 from store.counting import StepCount, StepKind, count_expected, count_steps
 

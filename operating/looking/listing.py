@@ -10,7 +10,7 @@ from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.instance import InstanceStatus
-from operating.page import console, style_of
+from operating.looking.page import console, style_of
 from store.listing import Listed, list_instances
 
 # A page is read within a few milliseconds, so the first rows come at once; and it is a round trip for so many rows.

@@ -1,8 +1,8 @@
 """Which tasks an operator means: those of one follow-up, or the one mail of it that waits for an approval."""
 
-from operating.finding import NotFoundError, find_whole
+from operating.looking.finding import NotFoundError, find_whole
 from operating.reach import Reach, Reached
-from operating.todo import Todo, read_todos_of
+from operating.tasks.todo import Todo, read_todos_of
 from store.listing import Listed
 from transactions.alarms import look_into
 

@@ -33,7 +33,7 @@ from domain.command import (
     Stop,
 )
 from domain.instance import workflow_id
-from operating.ended import obey_ended
+from operating.acting.ended import obey_ended
 from store.listing import End, Listed
 from transactions.words import keep_refusal, keep_words
 

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from domain.command import Command, Decision, Pause, Resume
-from operating.bulk import Bulk, Counted, Tally, count
+from operating.acting.bulk import Bulk, Counted, Tally, count
 from operating.progress import progress_bar
 from operating.reach import Reach, Reached
 from operating.terminal import can_ask

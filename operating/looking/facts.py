@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.instance import workflow_id
-from operating.story import Story, Trouble
+from operating.looking.story import Story, Trouble
 from store.listing import Listed
 
 _LOOK_FOR = ("message_id", "recipient", "claimed_at", "overdue_at")

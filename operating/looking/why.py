@@ -8,9 +8,9 @@ from typing import NamedTuple, assert_never
 from domain.cause import Cause
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
-from operating.page import printable
-from operating.story import instant
-from operating.why_words import BECAUSE
+from operating.looking.page import printable
+from operating.looking.reasons import BECAUSE
+from operating.looking.story import instant
 from store.ledger import Entry
 from store.listing import Listed
 from store.shown import ShownDraft

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from domain.command import Command, Decision, Pause, Resume, Stop
-from operating.acting import Answer, act
-from operating.bulk_commands import All, Lead, Many, Sequence, Yes, tell_many
-from operating.facts import facts
-from operating.finding import find_whole, whole_id
+from operating.acting.act import Answer, act
+from operating.acting.bulk_commands import All, Lead, Many, Sequence, Yes, tell_many
+from operating.looking.facts import facts
+from operating.looking.finding import find_whole, whole_id
 from operating.options import AsJson, By, Note
 from operating.reach import Reach, Reached, reach
 

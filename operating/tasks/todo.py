@@ -10,7 +10,7 @@ from domain.command import APPROVE, DONE, REJECT
 from domain.draft import DraftState
 from domain.task import REMIND_AFTER, TaskKind
 from mail.rewriting import Written, read_message
-from operating.facts import facts
+from operating.looking.facts import facts
 from store.tasks import PAGE, OpenTask, read_open, read_open_of
 
 

@@ -7,16 +7,16 @@ import typer
 
 from domain.command import Approve, Command, Decision, Done, Reject, Resume, read_command
 from domain.task import TaskKind
-from operating.acting import Answer, act
-from operating.ended import stop_ended
-from operating.facts import facts
-from operating.finding import find_instance, find_whole, whole_id
+from operating.acting.act import Answer, act
+from operating.acting.ended import stop_ended
+from operating.looking.facts import facts
+from operating.looking.finding import find_instance, find_whole, whole_id
 from operating.options import AsJson, By, Note, Which, Whole
 from operating.reach import Reach, Reached, reach
-from operating.task_finding import close_alarms_of, find_mail, find_todos
-from operating.task_page import print_todos
+from operating.tasks.finding import close_alarms_of, find_mail, find_todos
+from operating.tasks.page import print_todos
+from operating.tasks.todo import Todo, read_todos, todo_facts
 from operating.terminal import can_ask
-from operating.todo import Todo, read_todos, todo_facts
 
 all_tasks = typer.Typer()
 app = typer.Typer(

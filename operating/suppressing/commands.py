@@ -9,13 +9,13 @@ import typer
 from rich.progress import Progress
 
 from domain.address import suppression_entry
-from operating.facts import facts
-from operating.listing import JsonArray, Lines, Printed
+from operating.looking.facts import facts
+from operating.looking.listing import JsonArray, Lines, Printed
 from operating.options import AsJson, By, Note
 from operating.progress import progress_bar
 from operating.reach import Reached, reach
 from operating.spreadsheet import CsvRows
-from operating.suppression_file import count_lines, read_entries
+from operating.suppressing.file import count_lines, read_entries
 from store.suppressions import Suppressed, list_suppressions
 from transactions.suppress import Change, Changed, Said, change_entries
 

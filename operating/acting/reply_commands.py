@@ -16,10 +16,10 @@ from domain.instance import FINAL, InstanceStatus
 from domain.sequence import LONGEST_BODY
 from intake.files.file_error import FileError
 from intake.replying import InThreadOf, Reply, ToLead, Words, reply
-from operating.finding import find_instance, find_whole, whole_id
+from operating.looking.finding import find_instance, find_whole, whole_id
+from operating.looking.story import Story, read_story
 from operating.options import AsJson, By
 from operating.reach import Reached, reach
-from operating.story import Story, read_story
 
 app = typer.Typer()
 _BETWEEN_LOOKS = timedelta(milliseconds=250)

@@ -9,11 +9,11 @@ import click
 import typer
 
 from intake.files.file_error import FileError
-from operating.finding import whole_id
+from operating.looking.finding import whole_id
 from operating.options import AsJson, By, Note, Whole
 from operating.reach import Reached, reach
-from operating.task_finding import find_mail
-from operating.todo import Todo
+from operating.tasks.finding import find_mail
+from operating.tasks.todo import Todo
 from transactions.edit import Edit, EditError, as_text, edit, read_text
 
 app = typer.Typer()

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from operating.finding import NotFoundError, find_instance
+from operating.looking.finding import NotFoundError, find_instance
+from operating.looking.why import Asked, why
 from operating.options import AsJson, Which
 from operating.reach import Reached, reach
-from operating.why import Asked, why
 from store.ledger import read_ledger
 from store.shown import read_drafts
 

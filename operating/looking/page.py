@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from domain.instance import workflow_id
-from operating.story import Story, Trouble, instant
+from operating.looking.story import Story, Trouble, instant
 from store.ledger import Entry
 from store.shown import ShownDraft
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from temporalio.client import WorkflowExecutionStatus
 
 from domain.command import Stop
-from operating.acting import act
+from operating.acting.act import act
 from operating.audit.running import describe
-from operating.finding import NotFoundError, find_instance
+from operating.looking.finding import NotFoundError, find_instance
 from operating.reach import Reached
 from store.forgetting import Person, find_lead_ids, read_person
 from transactions.forget import Forgotten, NotForgottenError, find_running_of, forget_person

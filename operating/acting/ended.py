@@ -15,7 +15,7 @@ from domain.step import DecisionRefused, Held, SettleStep
 from domain.task import TaskKind
 from operating.audit.running import not_running
 from operating.reach import Reached
-from operating.todo import Todo
+from operating.tasks.todo import Todo
 from store.facts import lock_step
 from transactions.settle import settle
 from transactions.stop import stop_row

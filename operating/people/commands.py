@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from operating.options import AsJson, By
-from operating.person import export, forget, look
+from operating.people.person import export, forget, look
 from operating.reach import Reached, reach
 from transactions.forget import Forgotten
 

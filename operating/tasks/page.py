@@ -6,9 +6,9 @@ from datetime import timedelta
 from rich.text import Text
 
 from domain.task import TaskKind
-from operating.page import console, printable
-from operating.story import instant
-from operating.todo import Todo
+from operating.looking.page import console, printable
+from operating.looking.story import instant
+from operating.tasks.todo import Todo
 
 _WHAT = {
     TaskKind.SETTLE_OUTCOME: "find out whether it was sent, and say so",

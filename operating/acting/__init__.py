@@ -1,0 +1,1 @@
+"""Telling follow-ups something: pause, resume, stop, reply."""

@@ -1,0 +1,1 @@
+"""What follow-ups are and why: list, show, why, stats, doctor."""

@@ -1,0 +1,1 @@
+"""The list of addresses and domains that nothing is sent to."""
