@@ -38,19 +38,19 @@ format: .venv/dev.stamp ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix
 
 bench: .venv/run.stamp ## Measure: steps a second beside a bare workflow, latency, doors, starts (ARGS=--help: what else)
-	@exec $(BIN)/python -m bench $(ARGS)
+	@exec $(BIN)/python -m proof.speed $(ARGS)
 
 chaos: .venv/run.stamp ## Break everything at random while follow-ups run, and print what became of them
-	@exec $(BIN)/python -m bench.chaos $(ARGS)
+	@exec $(BIN)/python -m proof.chaos $(ARGS)
 
 peers: .venv/peers.stamp ## Give the same job to what one would pick instead, kill it as it works, and count (ARGS=--leads 60)
-	@exec $(BIN)/python -m bench.peers $(ARGS)
+	@exec $(BIN)/python -m proof.peers $(ARGS)
 
 mutate: .venv/dev.stamp ## Break each guard in a copy, one at a time, and see its test fail (ARGS=claim: those named so)
-	@exec $(BIN)/python -m bench.mutate $(ARGS)
+	@exec $(BIN)/python -m proof.guards.mutate $(ARGS)
 
 model: .venv/made.stamp ## Play the claim protocol in every order, then without each guard (needs spin and gcc)
-	@exec $(BIN)/python -m model $(ARGS)
+	@exec $(BIN)/python -m proof.model $(ARGS)
 
 lock: .venv/dev.stamp ## Write the locks anew after pyproject.toml changed; ARGS=--upgrade takes newer versions
 	$(RESOLVE) $(ARGS) --output-file requirements.lock

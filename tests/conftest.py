@@ -106,7 +106,14 @@ def followup(scene: Scene) -> Command:
 
 # What takes longest is begun first, so that no process is left alone with it at the end. Stories of crashes mostly
 # wait, so beside them goes what computes, and what waits comes after.
-_LONGEST = ("tests/crash/", "tests/store/", "tests/transactions/", "tests/web_ui/", "tests/devstack/", "tests/bench/")
+_LONGEST = (
+    "tests/crash/",
+    "tests/store/",
+    "tests/transactions/",
+    "tests/whole/web_ui/",
+    "tests/devstack/",
+    "tests/proof/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

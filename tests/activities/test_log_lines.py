@@ -18,8 +18,8 @@ from operating.log import LineFormatter
 from providers.provider import Gate, Letter
 from providers.scripted import ScriptedProvider
 from tests.command import ROOT
-from tests.follow_up.looking import until
 from tests.scene import Scene, a_lead, a_sequence
+from tests.whole.looking import until
 from worker import make_worker
 
 # Percent-encoding makes `%2B`, `%25s` and `%25%28name%29d` of these; each once broke or changed a line.

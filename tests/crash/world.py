@@ -16,8 +16,8 @@ from providers.choose import open_provider
 from tests.crash.post_office import PostOffice
 from tests.crash.process import PATIENCE, WorkerProcess
 from tests.crash.relay import Relay
-from tests.follow_up.looking import page
 from tests.scene import Scene, a_lead, a_sequence
+from tests.whole.looking import page
 
 _T = TypeVar("_T")
 _LOOK_EVERY = timedelta(milliseconds=200)

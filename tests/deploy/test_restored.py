@@ -14,9 +14,9 @@ from operating.looking.finding import find_instance
 from providers.scripted import Halt, ScriptedProvider
 from tests.counted import assert_counted
 from tests.deploy.restoring import Backup
-from tests.follow_up.commands import FIRST, reset
-from tests.follow_up.looking import refusal, until, until_page
 from tests.scene import Scene, a_lead, a_sequence
+from tests.whole.commands import FIRST, reset
+from tests.whole.looking import refusal, until, until_page
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 _AT_ONCE, _SOON, _LATER = timedelta(0), timedelta(seconds=1), timedelta(days=1)

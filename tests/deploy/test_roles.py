@@ -24,9 +24,9 @@ from tests.command import Command
 from tests.counted import assert_counted
 from tests.deploy.compose import ROOT, environment, services
 from tests.deploy.test_compose import GIVEN
-from tests.follow_up.looking import until_page
 from tests.roles import NAME
 from tests.scene import Scene, a_lead, a_sequence, open_scene
+from tests.whole.looking import until_page
 
 OWNER, READS = "followup_owner", "reporting"
 

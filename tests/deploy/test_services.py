@@ -15,7 +15,7 @@ from temporalio.client import Client
 from devstack.stack import Devstack
 from tests.app import said
 from tests.deploy.compose import ROOT, environment, services
-from tests.ingress.post import SECRET, Poster
+from tests.web.post import SECRET, Poster
 from workflows import search_attributes
 
 SCRIPTS = ROOT / "deploy" / "temporal"

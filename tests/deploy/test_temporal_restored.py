@@ -14,8 +14,8 @@ from devstack.temporal import Temporal
 from domain.outcome import Sent, Unknown
 from providers.scripted import ScriptedProvider
 from tests.counted import assert_counted
-from tests.follow_up.looking import until_page
 from tests.scene import a_lead, a_sequence, open_scene
+from tests.whole.looking import until_page
 
 _AT_ONCE, _LATER = timedelta(0), timedelta(days=1)
 

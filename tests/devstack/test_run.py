@@ -15,7 +15,7 @@ import pytest
 import devstack
 from devstack.child import plain_environment
 from tests.app import said as app_said
-from tests.ingress.post import signed, written
+from tests.web.post import signed, written
 
 RUN = """
 import sys

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 STORE = [file for file in (ROOT / "store").glob("*.py") if file.stem not in {"schema", "grants", "guards", "tables"}]
-MAY_WRITE = {"store", "transactions", "tests", "bench", "model"}
+MAY_WRITE = {"store", "transactions", "tests", "proof"}
 OTHERS = [
     file
     for file in ROOT.rglob("*.py")

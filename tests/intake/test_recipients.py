@@ -13,9 +13,9 @@ from domain.event import EventType
 from intake.enrolment import Answer
 from providers.scripted import ScriptedProvider
 from tests.app import SEQUENCE, STOPS, App, enrolled, said
-from tests.follow_up.looking import until, until_page
 from tests.replaying import assert_replays
 from tests.scene import Scene, a_lead, a_sequence, open_scene
+from tests.whole.looking import until, until_page
 
 _HOUR = timedelta(hours=1)
 _SHARED = {"email": "Shared@Example.test"}

@@ -18,9 +18,9 @@ from domain.sequence import Sequence
 from intake.event_reading import read_event
 from providers.scripted import ScriptedProvider
 from tests.app import App, enrolled
-from tests.follow_up.looking import until
 from tests.replaying import assert_replays
 from tests.scene import Scene, a_lead, a_sequence, open_scene
+from tests.whole.looking import until
 from transactions.event import Facts, store_facts
 
 _HOUR = timedelta(hours=1)

@@ -10,10 +10,10 @@ from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
 from domain.sequence import Sequence
 from domain.step import FollowUp
 from providers.scripted import Halt, ScriptedProvider
-from tests.follow_up.breakage import find, lose
-from tests.follow_up.commands import FIRST, MIDDLE, reset
-from tests.follow_up.looking import count, refusal, until, until_instant, until_page
 from tests.scene import Scene, a_lead, a_sequence
+from tests.whole.breakage import find, lose
+from tests.whole.commands import FIRST, MIDDLE, reset
+from tests.whole.looking import count, refusal, until, until_instant, until_page
 
 _AT_ONCE, _SOON, _LATER = timedelta(0), timedelta(seconds=1), timedelta(days=1)
 _UNKNOWN = Unknown(code="cut")

@@ -1,0 +1,1 @@
+"""What shows that the promise holds, and what it costs. Nothing of the product imports it."""

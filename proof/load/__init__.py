@@ -1,0 +1,1 @@
+"""Many events and many messages at a time."""

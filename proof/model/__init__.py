@@ -1,0 +1,1 @@
+"""The claim protocol, played in every order by spin."""

@@ -1,0 +1,1 @@
+"""A week of simulated time, and whether each message is within its window."""
