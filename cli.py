@@ -22,21 +22,17 @@ from connect import (
     open_temporal,
     run,
 )
-from domain.instance import InstanceStatus
 from intake.files.file_error import FileError
 from intake.replying import ReplyError
 from operating import terminal
 from operating.acting import commands as acting_commands
 from operating.acting import reply_commands
 from operating.audit import commands as audit_commands
+from operating.looking import commands as looking_commands
 from operating.looking import stats_commands, why_commands
 from operating.looking.doctor import Checked, check_postgresql
-from operating.looking.facts import listed_facts, story_facts
-from operating.looking.finding import NotFoundError, find_instance
-from operating.looking.listing import JsonArray, Rows, Wanted, read_pages
-from operating.looking.page import print_story
-from operating.looking.story import Story, read_story
-from operating.options import AsJson, Which
+from operating.looking.finding import NotFoundError
+from operating.options import AsJson
 from operating.people import commands as person_commands
 from operating.reach import Reach, Reached
 from operating.sequences import commands as sequence_commands
@@ -121,7 +117,7 @@ def doctor(as_json: AsJson = False) -> None:
     """
     checked = _run(_checked)
     if as_json:
-        _print_json([asdict(one) for one in checked])
+        typer.echo(json.dumps([asdict(one) for one in checked], indent=2))
     else:
         typer.echo("\n".join(one.line for one in checked))
     raise typer.Exit(any(one.problem for one in checked))
@@ -143,54 +139,7 @@ async def _checked() -> list[Checked]:
     return [*database, Checked(what="Temporal", found=f"{where}, namespace {client.namespace}, search attributes")]
 
 
-@app.command("list")
-def list_(
-    status: Annotated[InstanceStatus | None, typer.Option(help="Only those of this status.")] = None,
-    sequence: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this sequence.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most N.", metavar="N")] = 1000,
-    as_json: AsJson = False,
-) -> None:
-    """List follow-ups, the newest first.
-
-    Example: `followup list --status paused`
-    """
-    rows, array = Rows(), JsonArray()
-
-    async def work(engine: AsyncEngine, settings: Settings) -> int:
-        listed = 0
-        async for page in read_pages(engine, settings.workspace, Wanted(status, sequence, limit)):
-            if as_json:
-                array.add([listed_facts(one) for one in page])
-            else:
-                rows.add(page)
-            listed += len(page)
-        return listed
-
-    listed = _run(lambda: _with_database(work))
-    (array if as_json else rows).end()
-    if not listed and not as_json:
-        typer.echo("there are none", err=True)
-    elif listed == limit:
-        typer.echo(f"these are the newest {limit}; --limit shows more", err=True)
-
-
-@app.command()
-def show(instance: Which, as_json: AsJson = False) -> None:
-    """Show everything about one follow-up: where it stands, its messages, what happened, and how to go on.
-
-    Example: `followup show no-reply:lead-4`
-    """
-
-    async def work(engine: AsyncEngine, settings: Settings) -> Story:
-        return await read_story(engine, await find_instance(engine, settings.workspace, instance), _program())
-
-    story = _run(lambda: _with_database(work))
-    if as_json:
-        _print_json(story_facts(story))
-    else:
-        print_story(story)
-
-
+app.add_typer(looking_commands.app)  # list, show
 app.add_typer(acting_commands.app)  # pause, resume, stop
 app.add_typer(reply_commands.app)
 app.add_typer(audit_commands.app)
@@ -241,10 +190,6 @@ def _sequences() -> Path:
     except SettingsError as error:
         terminal.complain("followup", str(error))
         raise SystemExit(1) from None
-
-
-def _print_json(values: object) -> None:
-    typer.echo(json.dumps(values, indent=2))
 
 
 def _program() -> str:

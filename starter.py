@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from temporalio.service import RPCError
 
 from connect import UnreachableError, open_database, open_temporal, run
@@ -27,6 +25,7 @@ from intake.inbound.mailbox import ImapError
 from intake.inbound.taking import InboundDoor
 from operating import terminal
 from operating.log import start_log
+from operating.progress import progress_bar
 from operating.terminal import complain
 from settings import login_name, read_settings
 
@@ -107,7 +106,7 @@ async def _enroll(tally: Tally, name_or_file: str, leads: Path, options: ColumnO
             by=f"starter:{login_name()}",
             public_url=settings.public_url,
         )
-        with _progress() as progress:
+        with progress_bar() as progress:
             bar = progress.add_task("enrolling", total=_about(leads))
             try:
                 async for result in enroller.enroll(sequence, rows, key):
@@ -115,12 +114,6 @@ async def _enroll(tally: Tally, name_or_file: str, leads: Path, options: ColumnO
                     progress.advance(bar)
             except RPCError as error:
                 raise UnreachableError(f"Temporal went away ({error.message}): see that it runs") from None
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _about(leads: Path) -> int:
