@@ -18,7 +18,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.logs import keep_ids_out_of_texts
-from activities.redaction import DiscreetInterceptor
+from activities.redaction import RedactingInterceptor
 from activities.steps import StepActivities
 from activities.workspace import WorkspaceInterceptor
 from connect import UnreachableError, open_temporal
@@ -30,7 +30,7 @@ from settings import Settings, SettingsError, read_settings
 from store.engine import open_engine
 from store.schema import UnfitDatabaseError, check_database
 from transactions.linking import Links
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from workflows.follow_up import FollowUpWorkflow
 
 _log = logging.getLogger("worker")
@@ -47,7 +47,7 @@ def make_worker(client: Client, engine: AsyncEngine, provider: Provider, setting
     keep_ids_out_of_texts()
     identity = f"worker-{os.getpid()}@{socket.gethostname()}"
     links = Links(settings.public_url, plus_addresses=settings.plus_addresses)
-    terms = Terms(settings.sender_address, settings.limits, links)
+    terms = SendingPolicy(settings.sender_address, settings.limits, links)
     steps = StepActivities(engine, provider, terms, settings.send_timeout, identity)
     return Worker(
         client,
@@ -56,7 +56,7 @@ def make_worker(client: Client, engine: AsyncEngine, provider: Provider, setting
         activities=[steps.deliver_step, steps.settle_step, steps.pause_follow_up, steps.record_outcome],
         identity=identity,
         workflow_runner=_RUNNER,
-        interceptors=[DiscreetInterceptor(), WorkspaceInterceptor(settings.workspace)],
+        interceptors=[RedactingInterceptor(), WorkspaceInterceptor(settings.workspace)],
         max_concurrent_activities=settings.concurrent_steps,
         # a begun send is finished and recorded: no sooner does the worker let go
         graceful_shutdown_timeout=settings.send_timeout + _AROUND_A_SEND,

@@ -26,7 +26,7 @@ def log_place(what: str, error: BaseException) -> None:
     LOG.error("%s: %s\n%s", what, kind_of(error), frames)
 
 
-class DiscreetInterceptor(Interceptor):
+class RedactingInterceptor(Interceptor):
     """Keeps the words of activities' errors from Temporal."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002  # Temporal's own name

@@ -37,7 +37,7 @@ from store.drafts import Claim, StoredDraft, holds_claim
 from store.engine import is_down
 from transactions.claim import claim_step, hold_for_thread, thread_was_busy
 from transactions.record import record
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import pause_for, settle
 
 _T = TypeVar("_T")
@@ -53,7 +53,7 @@ class StepActivities:
         self,
         engine: AsyncEngine,
         provider: Provider,
-        terms: Terms,
+        terms: SendingPolicy,
         send_timeout: timedelta,
         identity: str,
     ) -> None:

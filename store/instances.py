@@ -49,7 +49,7 @@ async def set_status(
 _ADVANCE = _SET_STATUS.where(Instance.step < bindparam("a_step")).values(step=bindparam("a_step"))
 
 
-async def advance(connection: AsyncConnection, instance_id: str, step: int, due_at: datetime, by: str) -> None:
+async def set_current_step(connection: AsyncConnection, instance_id: str, step: int, due_at: datetime, by: str) -> None:
     """Make `step` the current one, due at an instant; never backwards."""
     values = {"instance_id": instance_id, "a_step": step, "an_until": due_at, "by": by}
     state = {"a_status": InstanceStatus.ACTIVE, "a_reason": Reason.NONE, "a_why": f"step {step} is next"}

@@ -13,8 +13,8 @@ from domain.instance import FINAL, InstanceStatus
 from domain.lead import Lead
 from domain.sequence import Sequence
 from store import tables
-from store.chosen import Place
 from store.leads import LEAD_OF_INSTANCE, lead_of
+from store.selection import Place
 from store.tables import Draft, Instance, LedgerEntry, SequenceVersion
 
 # What a note is called that says that an instance was moved to another version.

@@ -20,7 +20,7 @@ from store.instances import set_status
 from store.ledger import add_note, was_noted
 from store.tasks import close_tasks, open_task
 from transactions.drafting import parse_sequence
-from transactions.moves import At, activate, go_on, pause, standing, stop
+from transactions.moves import LockedStep, activate, advance, current_result, pause, stop
 
 # What the reminder is called in the ledger.
 OVERDUE = "overdue"
@@ -35,13 +35,13 @@ _DECIDED: dict[tuple[Channel, Verdict | Decision], DraftState] = {
 _POSSIBLE = {Channel.EMAIL: "approve, reject and stop", Channel.TASK: "done, skip and stop"}
 
 
-def is_for_a_person(at: At) -> bool:
+def is_for_a_person(at: LockedStep) -> bool:
     """Say whether a step waits for a person before anything else happens."""
     step = _step(at)
     return step.approval or step.channel is Channel.TASK
 
 
-async def ask_a_person(at: At, draft: StoredDraft, since: datetime, now: datetime) -> Awaiting:
+async def ask_a_person(at: LockedStep, draft: StoredDraft, since: datetime, now: datetime) -> Awaiting:
     """Let the instance wait for a person from an instant on, who has one task, however often they are asked."""
     manual = draft.channel is Channel.TASK
     reason = Reason.MANUAL_STEP if manual else Reason.APPROVAL
@@ -56,7 +56,7 @@ async def ask_a_person(at: At, draft: StoredDraft, since: datetime, now: datetim
     return _awaiting(at, draft, since, now)
 
 
-def _awaiting(at: At, draft: StoredDraft, since: datetime, now: datetime) -> Awaiting:
+def _awaiting(at: LockedStep, draft: StoredDraft, since: datetime, now: datetime) -> Awaiting:
     expires_at, remind_at = since + _step(at).patience, since + REMIND_AFTER
     overdue = now >= remind_at
     return Awaiting(
@@ -68,14 +68,14 @@ def _awaiting(at: At, draft: StoredDraft, since: datetime, now: datetime) -> Awa
     )
 
 
-def _step(at: At) -> Step:
+def _step(at: LockedStep) -> Step:
     return parse_sequence(at.locked.definition).step(at.step)
 
 
-async def still_waits(at: At, facts: StepFacts, draft: StoredDraft) -> Recorded:
+async def still_waits(at: LockedStep, facts: StepFacts, draft: StoredDraft) -> Recorded:
     """Say what is true of a step that waits for a person, reminding them, or giving up when it is time to."""
     if facts.status in (*FINAL, InstanceStatus.PAUSED):
-        return standing(at, facts)
+        return current_result(at, facts)
     if facts.suppressed and draft.channel is Channel.EMAIL:
         return await stop(at, Reason.SUPPRESSED, Cause.FORBIDDEN)
     since = facts.until or facts.now
@@ -87,14 +87,14 @@ async def still_waits(at: At, facts: StepFacts, draft: StoredDraft) -> Recorded:
     return awaiting
 
 
-async def _remind(at: At, since: datetime) -> None:
+async def _remind(at: LockedStep, since: datetime) -> None:
     instance_id = at.locked.instance_id
     if not await was_noted(at.connection, instance_id, at.step, OVERDUE, since + REMIND_AFTER):
         why = f"it waits for a person for more than {write_duration(REMIND_AFTER)}"
         await add_note(at.connection, instance_id, at.step, OVERDUE, by=at.by, why=why)
 
 
-async def _give_up(at: At, draft: StoredDraft, facts: StepFacts) -> Recorded:
+async def _give_up(at: LockedStep, draft: StoredDraft, facts: StepFacts) -> Recorded:
     """Nobody has decided in time: a manual step may be left out then, anything else is for a person to look at."""
     patience = _step(at).times_out_after
     if draft.channel is Channel.EMAIL or patience is None:
@@ -103,7 +103,7 @@ async def _give_up(at: At, draft: StoredDraft, facts: StepFacts) -> Recorded:
     return await _end(at, draft, DraftState.SKIPPED, Cause.TIMED_OUT, why, facts.now)
 
 
-async def decide(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep) -> Settled:
+async def decide(at: LockedStep, facts: StepFacts, draft: StoredDraft, call: SettleStep) -> Settled:
     """Apply what is said of a step that waits for a person, or refuse it with a sentence. `stop` is not said here."""
     if call.decision is None:
         return await still_waits(at, facts, draft)
@@ -125,7 +125,7 @@ async def decide(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep)
     return Ready()
 
 
-async def close_shared(at: At, why: str) -> None:
+async def close_shared(at: LockedStep, why: str) -> None:
     """Close the task of a step that may go beside the other follow-up of its address."""
     kind, cause = TaskKind.SHARED_RECIPIENT, Cause.RESUMED
     await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause, kind=kind)
@@ -136,15 +136,17 @@ def said(word: str, by: str) -> str:
     return f"{word} by {by}"
 
 
-async def _end(at: At, draft: StoredDraft, state: DraftState, cause: Cause, why: str, now: datetime) -> Recorded:
+async def _end(
+    at: LockedStep, draft: StoredDraft, state: DraftState, cause: Cause, why: str, now: datetime
+) -> Recorded:
     decided: dict[str, Any] = {"by": at.by, "why": why, "cause": cause}
     await record_state(at.connection, draft, state, **decided)
     await close_tasks(at.connection, at.locked.instance_id, at.step, **decided)
     await activate(at, cause, why)
-    return await go_on(at, state, now)
+    return await advance(at, state, now)
 
 
-def _objection(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep) -> str | None:
+def _objection(at: LockedStep, facts: StepFacts, draft: StoredDraft, call: SettleStep) -> str | None:
     possible = f"{_POSSIBLE[draft.channel]} are possible"
     if call.decision is None or (draft.channel, call.decision) not in _DECIDED:
         waits = "is to be done by a person" if draft.channel is Channel.TASK else "waits for an approval"
@@ -160,12 +162,12 @@ def _objection(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep) -
     return None
 
 
-async def come_too_late(at: At, facts: StepFacts, verdict: Verdict) -> Settled:
+async def answer_late_verdict(at: LockedStep, facts: StepFacts, verdict: Verdict) -> Settled:
     """Answer a verdict on a step that waits for no person: the very word that was obeyed is told what came of it."""
     draft = facts.draft
     state = _DECIDED.get((draft.channel, verdict)) if draft is not None else None
     if draft is not None and (draft.state, draft.cause, draft.who) == (state, cause_of(verdict), at.by):
         pending = draft.state is DraftState.PENDING and facts.status is not InstanceStatus.PAUSED
-        return Ready() if pending else standing(at, facts)
+        return Ready() if pending else current_result(at, facts)
     is_so = f"it is {draft.state} ({draft.why})" if draft is not None else "it has not fallen due"
     return DecisionRefused(sentence=f"step {at.step} waits for no person: {is_so}")

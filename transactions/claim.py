@@ -25,9 +25,9 @@ from transactions.approve import ask_a_person, is_for_a_person, still_waits
 from transactions.drafting import make_draft, make_manual_draft, parse_sequence, sender_of_thread
 from transactions.evidence import contradicted
 from transactions.limits import Turn, await_turn, count_turn
-from transactions.moves import At, hold, pause, standing, stop
+from transactions.moves import LockedStep, current_result, hold, pause, stop
 from transactions.restore import is_behind, pause_behind
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import settle_sending
 from transactions.sharing import open_shared_task, stands_against
 
@@ -36,7 +36,7 @@ _BUSY = timedelta(seconds=15)
 
 
 async def claim_step(
-    connection: AsyncConnection, call: DeliverStep, claim: Claim, terms: Terms
+    connection: AsyncConnection, call: DeliverStep, claim: Claim, terms: SendingPolicy
 ) -> StoredDraft | Recorded:
     """Return the draft when it is ours to send now, else what is true of the step or what forbids it.
 
@@ -46,7 +46,7 @@ async def claim_step(
     if found is None:
         return Stopped(reason=Reason.NOT_ENROLLED)
     locked, facts = found
-    at = At(connection, locked, call.step, claim.by)
+    at = LockedStep(connection, locked, call.step, claim.by)
     draft = facts.draft
     if (already := await _already(at, facts, claim)) is not None:
         return already
@@ -66,23 +66,23 @@ async def claim_step(
     return await _claim(at, facts, claim, terms)
 
 
-async def _already(at: At, facts: StepFacts, claim: Claim) -> StoredDraft | Recorded | None:
+async def _already(at: LockedStep, facts: StepFacts, claim: Claim) -> StoredDraft | Recorded | None:
     """Return what is true of a step that can't be claimed, whatever else is; None of one that can."""
     draft = facts.draft
     if is_behind(at, facts):
         return await pause_behind(at, facts)
     if draft is None:
-        return standing(at, facts) if at.step < facts.current_step else None
+        return current_result(at, facts) if at.step < facts.current_step else None
     if draft.claim_token == claim.token and draft.state is DraftState.SENDING:
         return draft
     if draft.state is DraftState.SENDING:
         return await settle_sending(at, facts, draft, claim.run)
     if draft.awaits_a_person:
         return await still_waits(at, facts, draft)
-    return standing(at, facts) if draft.state is not DraftState.PENDING else None
+    return current_result(at, facts) if draft.state is not DraftState.PENDING else None
 
 
-async def _ask(at: At, facts: StepFacts, call: DeliverStep, terms: Terms) -> Recorded:
+async def _ask(at: LockedStep, facts: StepFacts, call: DeliverStep, terms: SendingPolicy) -> Recorded:
     made = await _make(at, facts, terms)
     return made if isinstance(made, Paused) else await ask_a_person(at, made, call.due_at, facts.now)
 
@@ -92,7 +92,7 @@ def _goes_to(locked: LockedLead, draft: StoredDraft | None) -> str:
     return (recipient_of(draft.recipient) if draft else "") or locked.recipient
 
 
-async def _await_turn(at: At, recipient: str, true: Circumstances, terms: Terms) -> Held | None:
+async def _await_turn(at: LockedStep, recipient: str, true: Circumstances, terms: SendingPolicy) -> Held | None:
     sequence = parse_sequence(at.locked.definition)
     permitted = partial(_permitted_from, at.locked, sequence.window_of(at.step))
     turn = Turn(at, recipient, terms.sender.addr_spec, true.now, true.expires_at, permitted)
@@ -102,7 +102,7 @@ async def _await_turn(at: At, recipient: str, true: Circumstances, terms: Terms)
     return await await_turn(turn, terms.limits)
 
 
-async def _claim(at: At, facts: StepFacts, claim: Claim, terms: Terms) -> StoredDraft | Recorded:
+async def _claim(at: LockedStep, facts: StepFacts, claim: Claim, terms: SendingPolicy) -> StoredDraft | Recorded:
     draft = facts.draft or await _make(at, facts, terms)
     if isinstance(draft, Paused):
         return draft
@@ -111,7 +111,7 @@ async def _claim(at: At, facts: StepFacts, claim: Claim, terms: Terms) -> Stored
     return draft
 
 
-async def _make(at: At, facts: StepFacts, terms: Terms) -> StoredDraft | Paused:
+async def _make(at: LockedStep, facts: StepFacts, terms: SendingPolicy) -> StoredDraft | Paused:
     locked, step, sender = at.locked, at.step, terms.sender
     its_links = await terms.links.of_draft(
         at.connection, draft_id(DraftKey(locked.instance_id, step)), sender.addr_spec
@@ -126,7 +126,7 @@ async def _make(at: At, facts: StepFacts, terms: Terms) -> StoredDraft | Paused:
     return await insert_draft(at.connection, locked, step, new, at.by)
 
 
-async def _keep(at: At, facts: StepFacts, no: Held | Paused | Stopped) -> Recorded:
+async def _keep(at: LockedStep, facts: StepFacts, no: Held | Paused | Stopped) -> Recorded:
     """Write down what forbids the step, where that is news."""
     if facts.status in FINAL:
         return no
@@ -177,4 +177,4 @@ async def hold_for_thread(connection: AsyncConnection, call: DeliverStep, by: st
     if locked is None:
         raise RuntimeError(f"{call.instance_id} vanished")
     held = Held(until=locked.now + _BUSY, reason=Reason.THREAD_BUSY)
-    return await hold(At(connection, locked, call.step, by), held, Cause.FORBIDDEN)
+    return await hold(LockedStep(connection, locked, call.step, by), held, Cause.FORBIDDEN)

@@ -20,13 +20,13 @@ from store.evidence import Seen, add_evidence, find_evidence, has_settled
 from store.facts import StepFacts, lock_step, read_facts
 from store.ledger import add_note
 from store.tasks import open_task
-from transactions.moves import At, pause
+from transactions.moves import LockedStep, pause
 from transactions.record import settle_as_seen, why_seen
 
 _CONTRADICTED = (Reason.EVIDENCE_CONTRADICTS, InstanceStatus.PAUSED)
 
 
-class Bearing(StrEnum):
+class EvidenceEffect(StrEnum):
     """What a piece of evidence means for its draft.
 
     CONFIRMS: it was known as sent. SETTLES: it was unknown until this was seen. KEPT: it is being sent right now; the
@@ -49,7 +49,7 @@ class Concern(NamedTuple):
 class Taken(NamedTuple):
     """What a piece of evidence means, each time it is taken; `paused`: its instance waits because of it."""
 
-    bearing: Bearing
+    bearing: EvidenceEffect
     paused: bool = False
     reason: Reason = Reason.EVIDENCE_CONTRADICTS
 
@@ -67,18 +67,18 @@ async def take_evidence(
     if found is None or found[1].draft is None or found[1].draft.id != draft_id:
         raise LookupError(f"there is no draft {draft_id}")
     locked, facts = found
-    at, draft = At(connection, locked, step, by), found[1].draft
+    at, draft = LockedStep(connection, locked, step, by), found[1].draft
     new = await add_evidence(connection, locked.workspace, draft_id, seen, by)
     if new:
         await add_note(connection, instance, step, "evidence", by=by, why=why_seen(seen))
         await _count_copies(at, draft, seen)
     taken = await _weigh(at, draft, seen, facts, new=new)
-    if concern is None or taken.bearing is Bearing.CONTRADICTS:
+    if concern is None or taken.bearing is EvidenceEffect.CONTRADICTS:
         return taken
     return taken._replace(paused=await _ask_a_person(at, concern, new=new), reason=concern.reason)
 
 
-async def _ask_a_person(at: At, concern: Concern, *, new: bool) -> bool:
+async def _ask_a_person(at: LockedStep, concern: Concern, *, new: bool) -> bool:
     """Open a task, and let the instance wait for whoever does it; say whether it waits."""
     facts = await read_facts(at.connection, at.locked, at.step)  # evidence may have moved it on just now
     if not new:
@@ -90,27 +90,27 @@ async def _ask_a_person(at: At, concern: Concern, *, new: bool) -> bool:
     return True
 
 
-async def _weigh(at: At, draft: StoredDraft, seen: Seen, facts: StepFacts, *, new: bool) -> Taken:
+async def _weigh(at: LockedStep, draft: StoredDraft, seen: Seen, facts: StepFacts, *, new: bool) -> Taken:
     match draft.state:
         case DraftState.SENDING:
-            return Taken(Bearing.KEPT)
+            return Taken(EvidenceEffect.KEPT)
         case DraftState.UNKNOWN:
             await settle_as_seen(at, draft, seen, facts)
-            return Taken(Bearing.SETTLES)
+            return Taken(EvidenceEffect.SETTLES)
         case DraftState.SENT:
             settled = await has_settled(at.connection, draft.id, seen.source)
-            return Taken(Bearing.SETTLES if settled else Bearing.CONFIRMS)
+            return Taken(EvidenceEffect.SETTLES if settled else EvidenceEffect.CONFIRMS)
     if not new:
-        return Taken(Bearing.CONTRADICTS, paused=(facts.reason, facts.status) == _CONTRADICTED)
+        return Taken(EvidenceEffect.CONTRADICTS, paused=(facts.reason, facts.status) == _CONTRADICTED)
     await _alarm(at, Cause.CONTRADICTED, f"its draft is {draft.state} ({draft.why}), but {why_seen(seen)}")
     waits = facts.status in (InstanceStatus.ACTIVE, InstanceStatus.HELD)
     if draft.state is DraftState.PENDING and waits:
         await pause(at, Paused(reason=Reason.EVIDENCE_CONTRADICTS), Cause.CONTRADICTED)
-        return Taken(Bearing.CONTRADICTS, paused=True)
-    return Taken(Bearing.CONTRADICTS)
+        return Taken(EvidenceEffect.CONTRADICTS, paused=True)
+    return Taken(EvidenceEffect.CONTRADICTS)
 
 
-async def _count_copies(at: At, draft: StoredDraft, seen: Seen) -> None:
+async def _count_copies(at: LockedStep, draft: StoredDraft, seen: Seen) -> None:
     """One send makes one copy; two of them are what must never be."""
     if seen.kind is EvidenceKind.SENT_COPY:
         copies = [one.source for one in await find_evidence(at.connection, draft.id) if one.kind is seen.kind]
@@ -118,7 +118,7 @@ async def _count_copies(at: At, draft: StoredDraft, seen: Seen) -> None:
             await _alarm(at, Cause.CONTRADICTED, f"its message was sent {len(copies)} times: {', '.join(copies[:5])}")
 
 
-async def contradicted(at: At, draft: StoredDraft | None) -> Paused | None:
+async def contradicted(at: LockedStep, draft: StoredDraft | None) -> Paused | None:
     """Say whether a draft that may be claimed was seen outside already: then it must not be sent, whoever said so."""
     seen = await find_evidence(at.connection, draft.id) if draft is not None else []
     if not seen:
@@ -127,5 +127,5 @@ async def contradicted(at: At, draft: StoredDraft | None) -> Paused | None:
     return Paused(reason=Reason.EVIDENCE_CONTRADICTS)
 
 
-async def _alarm(at: At, cause: Cause, why: str) -> None:
+async def _alarm(at: LockedStep, cause: Cause, why: str) -> None:
     await open_task(at.connection, at.locked.instance_id, at.step, TaskKind.ALARM, by=at.by, why=why, cause=cause)

@@ -13,7 +13,7 @@ from domain.instance import Reason
 from domain.limits import DAY, WEEK, Limits, start_of_day
 from domain.step import Held
 from store.limits import Slot, first_free, full_days, keep_slot, last_sends, last_taken, lock_slots, own_slot
-from transactions.moves import At
+from transactions.moves import LockedStep
 
 # A worker may be late by this much without pushing back whoever comes next.
 _SLACK = timedelta(seconds=1)
@@ -22,7 +22,7 @@ _SLACK = timedelta(seconds=1)
 class Turn(NamedTuple):
     """A step that could be claimed now; `permitted` gives the first instant of its window, not before one."""
 
-    at: At
+    at: LockedStep
     recipient: str
     sender: str
     now: datetime

@@ -12,7 +12,7 @@ from domain.schedule import after
 from domain.step import Held, Paused, Recorded, StepDone, Stopped
 from store.drafts import StoredDraft, stop_pending
 from store.facts import StepFacts
-from store.instances import advance, set_status
+from store.instances import set_current_step, set_status
 from store.leads import LockedLead
 from store.links import read_link_key
 from transactions.drafting import parse_sequence
@@ -20,7 +20,7 @@ from transactions.drafting import parse_sequence
 _BEHIND = (DraftState.SENT, DraftState.DONE, DraftState.SKIPPED, DraftState.DISCARDED)
 
 
-class At(NamedTuple):
+class LockedStep(NamedTuple):
     """Where something happens: a step of an instance whose lead is locked, and who does it."""
 
     connection: AsyncConnection
@@ -40,7 +40,7 @@ def unknown_pause(draft: StoredDraft, code: str) -> Paused:
     )
 
 
-async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:
+async def advance(at: LockedStep, state: DraftState, since: datetime) -> StepDone:
     """The step is behind us: make the next one current, or complete the instance."""
     if at.step == at.locked.steps:
         why, cause = f"step {at.step} of {at.step} {state}", Cause.COMPLETED
@@ -48,11 +48,11 @@ async def go_on(at: At, state: DraftState, since: datetime) -> StepDone:
         await set_status(at.connection, at.locked.instance_id, completed, Reason.NONE, by=at.by, why=why, cause=cause)
         return StepDone(state=state, steps=at.step)
     due = after(since, parse_sequence(at.locked.definition).steps[at.step].wait, at.locked.lead.zone)
-    await advance(at.connection, at.locked.instance_id, at.step + 1, due, at.by)
+    await set_current_step(at.connection, at.locked.instance_id, at.step + 1, due, at.by)
     return StepDone(state=state, next_due_at=due, steps=at.locked.steps)
 
 
-async def pause(at: At, paused: Paused, cause: Cause) -> Paused:
+async def pause(at: LockedStep, paused: Paused, cause: Cause) -> Paused:
     """Let the instance wait for a person."""
     await pause_instance(at.connection, at.locked.instance_id, at.step, paused, by=at.by, cause=cause)
     return paused
@@ -66,13 +66,13 @@ async def pause_instance(
     await set_status(connection, instance_id, InstanceStatus.PAUSED, paused.reason, by=by, why=why, cause=cause)
 
 
-async def pause_behind_workflow(at: At, code: str = "") -> Paused:
+async def pause_behind_workflow(at: LockedStep, code: str = "") -> Paused:
     """Let the instance wait for a person who looks for a message that the store has forgotten."""
     named = message_hash(await read_link_key(at.connection), draft_id(DraftKey(at.locked.instance_id, at.step)))
     return await pause(at, Paused(reason=Reason.STORE_IS_BEHIND, code=code, message_hash=named), Cause.RESTORED)
 
 
-async def hold(at: At, held: Held, cause: Cause, code: str = "") -> Held:
+async def hold(at: LockedStep, held: Held, cause: Cause, code: str = "") -> Held:
     """Let the instance wait until an instant."""
     why = f"step {at.step}: {held.reason} {code}".rstrip()
     words: dict[str, Any] = {"by": at.by, "why": why, "cause": cause}
@@ -80,7 +80,7 @@ async def hold(at: At, held: Held, cause: Cause, code: str = "") -> Held:
     return held
 
 
-async def stop(at: At, reason: Reason, cause: Cause, code: str = "") -> Stopped:
+async def stop(at: LockedStep, reason: Reason, cause: Cause, code: str = "") -> Stopped:
     """End the instance; what was not claimed yet never will be."""
     why = f"step {at.step}: {reason} {code}".rstrip()
     await stop_instance(at.connection, at.locked.instance_id, reason, by=at.by, why=why, cause=cause)
@@ -95,13 +95,13 @@ async def stop_instance(
     await set_status(connection, instance_id, InstanceStatus.STOPPED, reason, by=by, why=why, cause=cause)
 
 
-async def activate(at: At, cause: Cause, why: str, *, until: datetime | None = None) -> None:
+async def activate(at: LockedStep, cause: Cause, why: str, *, until: datetime | None = None) -> None:
     """Let the instance go on: what it waited for is over."""
     status, instance_id = InstanceStatus.ACTIVE, at.locked.instance_id
     await set_status(at.connection, instance_id, status, Reason.NONE, by=at.by, why=why, cause=cause, until=until)
 
 
-def standing(at: At, facts: StepFacts) -> Recorded:
+def current_result(at: LockedStep, facts: StepFacts) -> Recorded:
     """Say what is true of a step already, changing nothing."""
     draft = facts.draft
     state = draft.state if draft else DraftState.PENDING
@@ -121,7 +121,7 @@ def standing(at: At, facts: StepFacts) -> Recorded:
     return Held(until=facts.until or facts.now, reason=facts.reason)
 
 
-def _next_due(at: At, facts: StepFacts) -> datetime | None:
+def _next_due(at: LockedStep, facts: StepFacts) -> datetime | None:
     if at.step == at.locked.steps:
         return None
     return facts.until if facts.until and facts.current_step == at.step + 1 else facts.now

@@ -18,7 +18,16 @@ from store.facts import StepFacts, lock_step
 from store.ledger import add_note
 from store.suppressions import suppress
 from store.tasks import close_tasks, open_task
-from transactions.moves import At, go_on, hold, pause, pause_behind_workflow, standing, stop, unknown_pause
+from transactions.moves import (
+    LockedStep,
+    advance,
+    current_result,
+    hold,
+    pause,
+    pause_behind_workflow,
+    stop,
+    unknown_pause,
+)
 
 _CLAIMED = (DraftState.SENDING, DraftState.UNKNOWN)
 # What an answer that was recorded already has made of its draft; an unknown one contradicts nothing.
@@ -38,7 +47,7 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
     if found is None:
         return Answered(Stopped(reason=Reason.NOT_ENROLLED))
     locked, facts = found
-    at = At(connection, locked, call.step, by)
+    at = LockedStep(connection, locked, call.step, by)
     draft = facts.draft
     holds = draft is not None and str(draft.claim_token) == call.token
     if draft is None or not holds or draft.state not in _CLAIMED:
@@ -48,18 +57,18 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
         stands = draft and (draft.state, draft.generation)
         if would_send_again(facts.status, stands, call.outcome, call.generation):
             return Answered(await pause_behind_workflow(at, call.outcome.code))
-        return Answered(standing(at, facts))
+        return Answered(current_result(at, facts))
     result = await _apply(at, draft, call.outcome, facts)
     if facts.status is InstanceStatus.STOPPED and not isinstance(call.outcome, Unknown):
         result = await stop(at, facts.reason, Cause.STOPPED)  # a stop came meanwhile: what was released stays unsent
     return Answered(result, late=draft.state is DraftState.UNKNOWN)
 
 
-async def _apply(at: At, draft: StoredDraft, outcome: Outcome, facts: StepFacts) -> Recorded:
+async def _apply(at: LockedStep, draft: StoredDraft, outcome: Outcome, facts: StepFacts) -> Recorded:
     match outcome:
         case Sent():
             await _move(at, draft, DraftState.SENT, outcome, "the provider took it")
-            return await go_on(at, DraftState.SENT, facts.now)
+            return await advance(at, DraftState.SENT, facts.now)
         case Refused():
             return await _apply_refusal(at, draft, outcome)
         case NotSent():
@@ -72,7 +81,7 @@ async def _apply(at: At, draft: StoredDraft, outcome: Outcome, facts: StepFacts)
             assert_never(outcome)
 
 
-async def _apply_refusal(at: At, draft: StoredDraft, outcome: Refused) -> Recorded:
+async def _apply_refusal(at: LockedStep, draft: StoredDraft, outcome: Refused) -> Recorded:
     match outcome.fault:
         case Fault.RECIPIENT:
             await _move(at, draft, DraftState.REFUSED, outcome, "refused: the recipient")
@@ -87,7 +96,7 @@ async def _apply_refusal(at: At, draft: StoredDraft, outcome: Refused) -> Record
             return await pause(at, Paused(reason=Reason.REFUSED_CONFIGURATION, code=outcome.code), Cause.ANSWERED)
 
 
-async def _move(at: At, draft: StoredDraft, to: DraftState, outcome: Outcome, why: str) -> None:
+async def _move(at: LockedStep, draft: StoredDraft, to: DraftState, outcome: Outcome, why: str) -> None:
     why, cause = f"{why}: {outcome.code}", Cause.ANSWERED
     await record_state(at.connection, draft, to, by=at.by, why=why, cause=cause, code=outcome.code, reply=outcome.reply)
     if draft.state is DraftState.UNKNOWN:
@@ -95,7 +104,9 @@ async def _move(at: At, draft: StoredDraft, to: DraftState, outcome: Outcome, wh
         await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
 
 
-async def mark_unknown(at: At, draft: StoredDraft, outcome: Unknown, facts: StepFacts) -> Paused | StepDone | Stopped:
+async def mark_unknown(
+    at: LockedStep, draft: StoredDraft, outcome: Unknown, facts: StepFacts
+) -> Paused | StepDone | Stopped:
     """I3: keep the draft as it is until somebody knows, and ask a person; unless its message was seen meanwhile."""
     why, cause, unknown = f"may have been sent: {outcome.code}", Cause.UNANSWERED, DraftState.UNKNOWN
     if draft.state is not unknown:
@@ -109,7 +120,7 @@ async def mark_unknown(at: At, draft: StoredDraft, outcome: Unknown, facts: Step
     return await pause(at, unknown_pause(draft, outcome.code), cause)
 
 
-async def settle_as_seen(at: At, draft: StoredDraft, seen: Seen, facts: StepFacts) -> StepDone | Stopped:
+async def settle_as_seen(at: LockedStep, draft: StoredDraft, seen: Seen, facts: StepFacts) -> StepDone | Stopped:
     """Its message was seen outside, so the draft that was unknown was sent. What has been stopped stays so."""
     why, cause = why_seen(seen), Cause.SEEN
     await mark_settling(at.connection, draft.id, seen.source)
@@ -117,7 +128,7 @@ async def settle_as_seen(at: At, draft: StoredDraft, seen: Seen, facts: StepFact
     await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
     if facts.status is InstanceStatus.STOPPED:
         return await stop(at, facts.reason, Cause.STOPPED)
-    return await go_on(at, DraftState.SENT, facts.now)
+    return await advance(at, DraftState.SENT, facts.now)
 
 
 def why_seen(seen: Seen) -> str:

@@ -11,10 +11,10 @@ from domain.instance import FINAL, InstanceStatus, Reason
 from domain.step import DecisionRefused, Paused, Ready, Settled, SettleStep
 from store.drafts import StoredDraft, record_state
 from store.facts import StepFacts, read_facts
-from store.instances import advance
+from store.instances import set_current_step
 from store.tasks import close_tasks
 from transactions.approve import ask_a_person
-from transactions.moves import At, activate, go_on, pause_behind_workflow, stop
+from transactions.moves import LockedStep, activate, advance, pause_behind_workflow, stop
 
 _OPEN = (DraftState.PENDING, DraftState.AWAITING_APPROVAL)
 # What the store still holds of a step that the workflow has behind it: what was never claimed by its word, is left out.
@@ -26,12 +26,12 @@ _BEHIND = {
 }
 
 
-def is_behind(at: At, facts: StepFacts) -> bool:
+def is_behind(at: LockedStep, facts: StepFacts) -> bool:
     """Say whether the store stands at an earlier step than the workflow that asks."""
     return at.step > facts.current_step and facts.status not in FINAL
 
 
-def awaits_truth(at: At, facts: StepFacts, call: SettleStep) -> bool:
+def awaits_truth(at: LockedStep, facts: StepFacts, call: SettleStep) -> bool:
     """Say whether only a person can tell what the store has lost of a step."""
     draft = facts.draft
     if is_behind(at, facts):
@@ -46,13 +46,13 @@ def awaits_truth(at: At, facts: StepFacts, call: SettleStep) -> bool:
     return paused or forgotten
 
 
-async def pause_behind(at: At, facts: StepFacts) -> Paused:
+async def pause_behind(at: LockedStep, facts: StepFacts) -> Paused:
     """Send nothing before a person has said what is true, of the step at which the workflow is."""
     await _catch_up(at, facts)
     return await pause_behind_workflow(at)
 
 
-async def settle_lost(at: At, facts: StepFacts, call: SettleStep) -> Settled:
+async def settle_after_restore(at: LockedStep, facts: StepFacts, call: SettleStep) -> Settled:
     """Take a person's word for what the store has lost of a step. A plain resume says nothing of it."""
     draft = facts.draft
     match call.decision:
@@ -71,27 +71,29 @@ async def settle_lost(at: At, facts: StepFacts, call: SettleStep) -> Settled:
             return await ask_a_person(at, draft, facts.now, facts.now) if draft and waits else Ready()
         case Decision.SENT | Decision.SKIP:
             await pause_behind(at, facts)
-            await _leave_behind(at, draft, why := f"skipped here: {at.by} says {call.decision}, the store had lost it")
+            await _close_superseded_draft(
+                at, draft, why := f"skipped here: {at.by} says {call.decision}, the store had lost it"
+            )
             await activate(at, Cause.SKIPPED, why)
-            return await go_on(at, DraftState.SKIPPED, facts.now)
+            return await advance(at, DraftState.SKIPPED, facts.now)
     return DecisionRefused(
         sentence=f"the store was restored to an earlier point and does not know whether step {at.step} was sent: look "
         f"for its message, then say sent, not_sent, skip or stop; {call.decision} says nothing about it"
     )
 
 
-async def _catch_up(at: At, facts: StepFacts) -> None:
+async def _catch_up(at: LockedStep, facts: StepFacts) -> None:
     """Bring the store to the step of the workflow, if it has so many; each between counts, with what is known of it."""
     for step in range(facts.current_step, min(at.step, at.locked.steps)):
         before = at._replace(step=step)
         await pause_behind_workflow(before)  # a step that has no draft is told of in the ledger
         why = "skipped here: the workflow has it behind it, the store has lost what became of it"
-        await _leave_behind(before, (await read_facts(at.connection, at.locked, step)).draft, why)
+        await _close_superseded_draft(before, (await read_facts(at.connection, at.locked, step)).draft, why)
         await activate(before, Cause.SKIPPED, why)
-        await advance(at.connection, at.locked.instance_id, step + 1, facts.now, at.by)
+        await set_current_step(at.connection, at.locked.instance_id, step + 1, facts.now, at.by)
 
 
-async def _leave_behind(at: At, draft: StoredDraft | None, why: str) -> None:
+async def _close_superseded_draft(at: LockedStep, draft: StoredDraft | None, why: str) -> None:
     if draft is not None and draft.state in _BEHIND:
         await record_state(at.connection, draft, _BEHIND[draft.state], by=at.by, why=why, cause=Cause.RESTORED)
     await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=Cause.RESTORED)

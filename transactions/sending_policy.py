@@ -8,7 +8,7 @@ from transactions.linking import Links
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SendingPolicy:
     """As whom a worker sends, within which limits, and with which links."""
 
     sender: Address

@@ -25,10 +25,10 @@ from domain.step import (
 from store.drafts import StoredDraft, record_state
 from store.facts import StepFacts, lock_step, read_facts
 from store.tasks import close_tasks
-from transactions.approve import close_shared, come_too_late, decide, said
-from transactions.moves import At, activate, go_on, pause, standing, stop
+from transactions.approve import answer_late_verdict, close_shared, decide, said
+from transactions.moves import LockedStep, activate, advance, current_result, pause, stop
 from transactions.record import mark_unknown
-from transactions.restore import awaits_truth, settle_lost
+from transactions.restore import awaits_truth, settle_after_restore
 
 # How soon to look again at a draft that another run's attempt is sending: most sends take a second.
 _LOOK_AGAIN = timedelta(seconds=15)
@@ -49,7 +49,7 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
     if found is None:
         return Stopped(reason=Reason.NOT_ENROLLED)
     locked, facts = found
-    at = At(connection, locked, call.step, call.by or by)
+    at = LockedStep(connection, locked, call.step, call.by or by)
     if facts.draft is not None and facts.draft.state is DraftState.SENDING:
         result = await settle_sending(at, facts, facts.draft, run)
         if isinstance(result, Held) or call.decision is not Decision.STOP:
@@ -58,20 +58,20 @@ async def settle(connection: AsyncConnection, call: SettleStep, run: str, by: st
     if call.asked_pause_only and not _pause_was_asked_for(facts):
         call = call.model_copy(update={"decision": None})
     if awaits_truth(at, facts, call):
-        return await settle_lost(at, facts, call)
+        return await settle_after_restore(at, facts, call)
     return await _settle(at, facts, call)
 
 
-async def _settle(at: At, facts: StepFacts, call: SettleStep) -> Settled:
+async def _settle(at: LockedStep, facts: StepFacts, call: SettleStep) -> Settled:
     draft, over = facts.draft, facts.status in FINAL
     if draft is not None and draft.awaits_a_person and not over and call.decision is not Decision.STOP:
         return await decide(at, facts, draft, call)
     if isinstance(call.decision, Verdict):
-        return await come_too_late(at, facts, call.decision)
+        return await answer_late_verdict(at, facts, call.decision)
     if draft is not None and draft.state is DraftState.UNKNOWN:
         return await _settle_unknown(at, facts, draft, call)
     if over:
-        return standing(at, facts)
+        return current_result(at, facts)
     if call.decision is Decision.STOP:
         return await stop(at, call.reason, Cause.STOPPED)
     return await _settle_still(at, facts, call.decision)
@@ -82,7 +82,7 @@ def _pause_was_asked_for(facts: StepFacts) -> bool:
     return (facts.status, facts.reason) == (InstanceStatus.PAUSED, Reason.OPERATOR) and not unknown
 
 
-async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str) -> Recorded:
+async def settle_sending(at: LockedStep, facts: StepFacts, draft: StoredDraft, run: str) -> Recorded:
     """A claim holds the draft. Whose process may still act is left alone; whose is gone becomes unknown."""
     if draft.claimed_at is None or draft.overdue_at is None:
         raise RuntimeError(f"draft {draft.id} is sending without a claim")
@@ -92,27 +92,29 @@ async def settle_sending(at: At, facts: StepFacts, draft: StoredDraft, run: str)
     return await mark_unknown(at, draft, Unknown(code="worker-lost"), facts)
 
 
-async def _settle_still(at: At, facts: StepFacts, decision: Decision | None) -> Settled:
+async def _settle_still(at: LockedStep, facts: StepFacts, decision: Decision | None) -> Settled:
     """Nothing is under way: apply the decision to the draft as it stands."""
     draft = facts.draft
     if draft is None or draft.state is DraftState.PENDING:
         return await _settle_pending(at, draft, facts, decision)
     if draft.state is DraftState.REFUSED and decision in (Decision.RESUME, Decision.SKIP):
-        return await go_on(at, DraftState.REFUSED, facts.now)
+        return await advance(at, DraftState.REFUSED, facts.now)
     if decision is Decision.RESUME and facts.status is InstanceStatus.PAUSED:
         await activate(at, Cause.RESUMED, "resumed")
     if decision in (None, Decision.RESUME) or (decision, draft.state) == (Decision.SENT, DraftState.SENT):
-        return standing(at, facts)
+        return current_result(at, facts)
     if decision is Decision.SKIP and (draft.cause, draft.who) == (Cause.SKIPPED, at.by):  # it is heard again
-        return standing(at, facts)
+        return current_result(at, facts)
     return DecisionRefused(sentence=f"step {at.step} is {draft.state} ({draft.why}): resume, skip or stop are possible")
 
 
-async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, decision: Decision | None) -> Settled:
+async def _settle_pending(
+    at: LockedStep, draft: StoredDraft | None, facts: StepFacts, decision: Decision | None
+) -> Settled:
     if draft is None and at.step < facts.current_step:  # it was left out before, and the word is heard again
-        return standing(at, facts)
+        return current_result(at, facts)
     if decision is None:
-        return standing(at, facts) if facts.status is InstanceStatus.PAUSED else Ready()
+        return current_result(at, facts) if facts.status is InstanceStatus.PAUSED else Ready()
     if decision is Decision.RESUME:
         if facts.reason is Reason.RECIPIENT_IN_USE:  # this step may go beside the other follow-up
             await close_shared(at, _why(at.by, decision))
@@ -131,14 +133,14 @@ async def _settle_pending(at: At, draft: StoredDraft | None, facts: StepFacts, d
     )
 
 
-async def _settle_unknown(at: At, facts: StepFacts, draft: StoredDraft, call: SettleStep) -> Settled:
+async def _settle_unknown(at: LockedStep, facts: StepFacts, draft: StoredDraft, call: SettleStep) -> Settled:
     """It may have been sent. An operator's word settles it; a stop for any other reason leaves it to be settled."""
     decision = call.decision
     if decision is Decision.STOP and call.reason is not Reason.OPERATOR:
         await stop(at, call.reason, Cause.STOPPED)
-        return standing(at, facts)
+        return current_result(at, facts)
     if decision is None:
-        return standing(at, facts)
+        return current_result(at, facts)
     if decision is Decision.NOT_SENT and draft.overdue_at and may_still_act(draft.overdue_at, facts.now):
         return DecisionRefused(sentence=too_early(at.step, draft.overdue_at))
     if decision in _SAID_OF_A_TRY and is_of_another_try(draft.overdue_at, call.not_sent_from):
@@ -167,12 +169,12 @@ async def pause_for(connection: AsyncConnection, call: PauseFollowUp) -> Settled
     if found is None:
         return Stopped(reason=Reason.NOT_ENROLLED)
     locked, facts = found
-    at = At(connection, locked, call.step, call.by)
+    at = LockedStep(connection, locked, call.step, call.by)
     if facts.status in (*FINAL, InstanceStatus.PAUSED):
-        return standing(at, facts)
+        return current_result(at, facts)
     return await pause(at, Paused(reason=call.reason), Cause.PAUSED)
 
 
-async def _go_on_resumed(at: At, state: DraftState, cause: Cause, facts: StepFacts) -> StepDone:
+async def _go_on_resumed(at: LockedStep, state: DraftState, cause: Cause, facts: StepFacts) -> StepDone:
     await activate(at, cause, f"{state} by decision")
-    return await go_on(at, state, facts.now)
+    return await advance(at, state, facts.now)

@@ -20,7 +20,7 @@ from store.instances import Other, find_others
 from store.stops import find_running
 from store.tasks import open_task, was_decided
 from transactions.drafting import parse_sequence
-from transactions.moves import At, pause_instance
+from transactions.moves import LockedStep, pause_instance
 
 _PAUSABLE = (InstanceStatus.ACTIVE, InstanceStatus.HELD, InstanceStatus.AWAITING_APPROVAL)
 
@@ -53,7 +53,7 @@ def known_of(other: Other) -> Known:
     )
 
 
-def _has_come_since(at: At, others: Iterable[Other]) -> Other | None:
+def _has_come_since(at: LockedStep, others: Iterable[Other]) -> Other | None:
     """Find the follow-up that stands against a draft which is frozen to an address that its lead has left."""
     sequence, lead_id = parse_sequence(at.locked.definition), at.locked.lead.lead_id
     if sequence.name == REPLY:
@@ -62,7 +62,7 @@ def _has_come_since(at: At, others: Iterable[Other]) -> Other | None:
     return next((one for one in running if not may_run_beside(sequence, known_of(one))), None)
 
 
-async def stands_against(at: At, frozen_to: str) -> Other | None:
+async def stands_against(at: LockedStep, frozen_to: str) -> Other | None:
     """Find what stands against a step that is about to be claimed; None where a person let it go on.
 
     It is asked of the lead's address and, where a draft is frozen to another one, of that.

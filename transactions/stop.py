@@ -12,7 +12,7 @@ from domain.sequence import Sequence, StopKind
 from store.leads import lock_lead, read_addresses
 from store.stops import RecordedStop, Running, find_running
 from transactions.drafting import parse_sequence
-from transactions.moves import At, stop, stop_instance
+from transactions.moves import LockedStep, stop, stop_instance
 
 
 def ends(stop: RecordedStop, sequence: Sequence, said_at: datetime) -> bool:
@@ -59,4 +59,4 @@ async def stop_row(connection: AsyncConnection, instance_id: str, step: int, by:
     """Stop one in the tables, for no workflow will; one that begins now heeds it like any stop."""
     locked = await lock_lead(connection, instance_id)
     if locked is not None:
-        await stop(At(connection, locked, step, by), Reason.OPERATOR, Cause.STOPPED, how)
+        await stop(LockedStep(connection, locked, step, by), Reason.OPERATOR, Cause.STOPPED, how)

@@ -11,8 +11,8 @@ from domain.instance import InstanceStatus
 from domain.recipient import recipient_of
 from domain.sequence import Sequence
 from mail.template import TemplateError, render_step
-from store.chosen import END, START, Place
 from store.locks import lock_leads
+from store.selection import END, START, Place
 from store.sequences import (
     Movement,
     Upgradable,

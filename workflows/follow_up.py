@@ -11,9 +11,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.instance import WORKFLOW_TYPE, Reason
     from domain.schedule import back_off
     from domain.step import DecisionRefused, Ending, FollowUp, Ready, Settled, Unrecorded
-    from workflows.asking import Asking
-    from workflows.details import details
-    from workflows.inbox import Asked, Inbox, was_reset
+    from workflows.calls import StepCalls
+    from workflows.inbox import Inbox, PendingCommand, was_reset
+    from workflows.page import details
     from workflows.progress import Progress
     from workflows.search_attributes import REASON, STATUS
 
@@ -29,7 +29,7 @@ class FollowUpWorkflow(Inbox):
     @workflow.init
     def __init__(self, follow_up: FollowUp) -> None:
         super().__init__(Progress(follow_up))
-        self._asking = Asking(self._at)
+        self._asking = StepCalls(self._at)
         self._failures = 0
         self._cancelled = False
         self._waits = 0
@@ -128,13 +128,13 @@ class FollowUpWorkflow(Inbox):
             before = self._at.step
             self._apply(await self._asking.settle(None))
 
-    def _look_again(self, asked: Asked) -> None:
+    def _look_again(self, asked: PendingCommand) -> None:
         """What holds the step may have changed: the claim judges it again. Nothing else is changed by a look."""
         if self._at.held_by_circumstances:
             self._apply(Ready())
         self.answer(asked, f"step {self._at.step} of {self._at.follow_up.steps}: {self._at.status}")
 
-    async def _obey(self, asked: Asked) -> None:
+    async def _obey(self, asked: PendingCommand) -> None:
         if isinstance(asked.command, Look):
             self._look_again(asked)
             return

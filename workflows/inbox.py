@@ -18,7 +18,7 @@ NO_PAUSE = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass
-class Asked:
+class PendingCommand:
     """A command waiting for its turn, and the answer it got."""
 
     command: Command
@@ -49,7 +49,7 @@ class Inbox:
 
     def __init__(self, at: Progress) -> None:
         self._at = at
-        self.inbox: list[Asked] = []
+        self.inbox: list[PendingCommand] = []
         self.misunderstood = ""
 
     def objection(self, command: Command) -> str | None:
@@ -64,19 +64,19 @@ class Inbox:
         """Show people what has changed."""
         raise NotImplementedError
 
-    def answer(self, asked: Asked, sentence: str, *, refused: bool = False) -> None:
+    def answer(self, asked: PendingCommand, sentence: str, *, refused: bool = False) -> None:
         """Answer a command, to whoever waits for it and to whoever looks."""
         asked.answer, asked.refused = sentence, refused
         self.misunderstood = f"{type(asked.command).__name__.lower()}: {sentence}" if refused else ""
         self.show()
 
-    def put(self, command: Command, *, by_update: bool) -> Asked:
+    def put(self, command: Command, *, by_update: bool) -> PendingCommand:
         """Lay a command behind those before it; of what comes with one workflow task, signals come before updates.
 
         A run that was reset is told both in the order in which they were said, but its replay is told signals first.
         """
         heard = workflow.info().get_current_history_length(), by_update
-        asked = Asked(command, heard, self._at.not_sent_from or NO_PAUSE)
+        asked = PendingCommand(command, heard, self._at.not_sent_from or NO_PAUSE)
         self.inbox.append(asked)
         self.inbox.sort(key=attrgetter("heard"))
         return asked

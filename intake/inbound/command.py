@@ -154,7 +154,7 @@ def _ending() -> asyncio.Event:
 
 def _poll_of(door: InboundDoor, mailbox: Mailbox, *, sent: bool) -> _Poll:
     if sent:
-        return lambda ended: look_among_sent(mailbox, door.witness, ended)
+        return lambda ended: look_among_sent(mailbox, door.recorder, ended)
     return Inbox(mailbox, door).poll
 
 

@@ -10,12 +10,12 @@ from domain.draft import draft_key
 from intake.events import NotTakenError
 from intake.starting import Starter
 from store.evidence import Named, Seen, Unknown, find_named, find_written_to, list_unknown
-from transactions.evidence import Bearing, Concern, Taken, take_evidence
+from transactions.evidence import Concern, EvidenceEffect, Taken, take_evidence
 
 _PAGE = 500
 
 
-class Witness:
+class EvidenceRecorder:
     """Brings evidence to the drafts of one workspace. All of it may be repeated."""
 
     def __init__(self, engine: AsyncEngine, starter: Starter, *, workspace: str) -> None:
@@ -42,7 +42,7 @@ class Witness:
         async with self._engine.connect() as connection:
             return await find_written_to(connection, self._workspace, addresses, since)
 
-    async def weigh(self, draft_id: str, seen: Seen, by: str, concern: Concern | None = None) -> Taken:
+    async def record(self, draft_id: str, seen: Seen, by: str, concern: Concern | None = None) -> Taken:
         """Keep what was seen, and what follows from it."""
         async with self._engine.begin() as connection:
             return await take_evidence(connection, draft_id, seen, by, concern)
@@ -51,7 +51,7 @@ class Witness:
         """Tell the workflow, which may go on by it: so a stop is stored before. Raises NotTakenError."""
         instance, step, _ = draft_key(draft_id)
         try:
-            if taken.bearing is Bearing.SETTLES:
+            if taken.bearing is EvidenceEffect.SETTLES:
                 await self._starter.settled(instance, step, by)
             if taken.paused:
                 await self._starter.paused([instance], taken.reason, by)

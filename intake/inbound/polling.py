@@ -14,14 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from domain.event import EventError
 from domain.evidence import EvidenceKind
 from intake.events import NotTakenError
-from intake.inbound.evidence import Witness
+from intake.inbound.evidence import EvidenceRecorder
 from intake.inbound.imap import Folder
 from intake.inbound.mail import READ_BYTES
 from intake.inbound.mailbox import Mailbox
 from intake.inbound.taking import InboundAnswer, InboundDoor
 from store.engine import is_down
 from store.evidence import Seen, Unknown
-from transactions.evidence import Bearing
+from transactions.evidence import EvidenceEffect
 
 
 class NotRead(NamedTuple):
@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
     draft_id: str
     source: str
-    evidence: Bearing
+    evidence: EvidenceEffect
 
     @property
     def sentence(self) -> str:
@@ -85,36 +85,38 @@ class Inbox:
         return taken
 
 
-async def look_among_sent(mailbox: Mailbox, witness: Witness, ended: Callable[[], bool]) -> AsyncIterator[Found]:
+async def look_among_sent(
+    mailbox: Mailbox, recorder: EvidenceRecorder, ended: Callable[[], bool]
+) -> AsyncIterator[Found]:
     """Look for copies of drafts that may have been sent. That there is none proves nothing, and changes nothing.
 
     Raises ImapError, and NotTakenError: then look again later.
     """
     async with _open(mailbox, readonly=True) as folder:
         after = ""
-        while page := await _unknown(witness, after):
+        while page := await _unknown(recorder, after):
             for unknown in page:
                 if ended():
                     return
                 for uid in await asyncio.to_thread(folder.find_copies, unknown.message_hash):
-                    yield await _take_copy(witness, unknown, f"{mailbox.place}/{folder.uid_validity}/{uid}")
+                    yield await _take_copy(recorder, unknown, f"{mailbox.place}/{folder.uid_validity}/{uid}")
             after = page[-1].thread_id
 
 
-async def _unknown(witness: Witness, after: str) -> list[Unknown]:
+async def _unknown(recorder: EvidenceRecorder, after: str) -> list[Unknown]:
     try:
-        return await witness.unknown(after)
+        return await recorder.unknown(after)
     except SQLAlchemyError as error:
         raise _not_taken(error) from error
 
 
-async def _take_copy(witness: Witness, unknown: Unknown, source: str) -> Found:
+async def _take_copy(recorder: EvidenceRecorder, unknown: Unknown, source: str) -> Found:
     seen = Seen(EvidenceKind.SENT_COPY, source, datetime.now(UTC))
     try:
-        taken = await witness.weigh(unknown.draft_id, seen, source)
+        taken = await recorder.record(unknown.draft_id, seen, source)
     except SQLAlchemyError as error:
         raise _not_taken(error) from error
-    await witness.tell(unknown.draft_id, taken, "imap")  # where the folder is, is nobody's business in Temporal
+    await recorder.tell(unknown.draft_id, taken, "imap")  # where the folder is, is nobody's business in Temporal
     return Found(unknown.draft_id, source, taken.bearing)
 
 

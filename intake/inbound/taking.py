@@ -18,14 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.evidence import EvidenceKind
 from intake.events import EventDoor, NotTakenError
 from intake.inbound.consequence import Consequence, consequence_of
-from intake.inbound.evidence import Witness
+from intake.inbound.evidence import EvidenceRecorder
 from intake.inbound.mail import Inbound, content_key
 from intake.inbound.message_class import InboundKind
 from intake.inbound.reader import Reader
 from store.engine import is_down
 from store.evidence import Named, Seen
 from transactions import event as event_facts
-from transactions.evidence import Bearing
+from transactions.evidence import EvidenceEffect
 
 _log = logging.getLogger(__name__)
 # Over HTTP, where the signature is of the whole: 25 MB of attachments, which is what most servers take, are 35 MB in
@@ -62,7 +62,7 @@ class InboundAnswer(BaseModel):
     done: Done
     instance_id: str = ""
     step: int | None = None
-    evidence: Bearing | None = None
+    evidence: EvidenceEffect | None = None
     event: event_facts.Answer | None = None
 
     @property
@@ -85,7 +85,7 @@ class InboundDoor:
     """Takes the mail of one workspace; `events` takes what follows from it."""
 
     def __init__(self, engine: AsyncEngine, events: EventDoor, *, workspace: str) -> None:
-        self.witness = Witness(engine, events.starter, workspace=workspace)
+        self.recorder = EvidenceRecorder(engine, events.starter, workspace=workspace)
         self._events = events
         self._reader = Reader()
 
@@ -112,7 +112,7 @@ class InboundDoor:
         return answer
 
     async def _take(self, inbound: Inbound, came_at: datetime) -> InboundAnswer:
-        named = await self.witness.find(inbound.names)
+        named = await self.recorder.find(inbound.names)
         if named is None:
             return await self._take_unnamed(inbound, came_at)
         came_at = max(came_at, named.claimed_at or came_at)  # by another clock, in whole seconds
@@ -126,16 +126,16 @@ class InboundDoor:
         # the workflow is told last: a stop must be known before it goes on to the next step
         seen = Seen(consequence.evidence, by, came_at)
         async with self._events.turn_of(named.lead_id):
-            taken = await self.witness.weigh(named.draft_id, seen, by, consequence.concern)
+            taken = await self.recorder.record(named.draft_id, seen, by, consequence.concern)
         event = await self._events.deliver(consequence.event) if consequence.event else None
-        await self.witness.tell(named.draft_id, taken, by)
+        await self.recorder.tell(named.draft_id, taken, by)
         return answer.model_copy(update={"evidence": taken.bearing, "event": event})
 
     async def _take_unnamed(self, inbound: Inbound, came_at: datetime) -> InboundAnswer:
         """Take what a person, or their program, wrote anew: it proves nothing of a message, but it is their word."""
         named = None
         if inbound.kind in (InboundKind.REPLY, InboundKind.AUTO_REPLY):
-            named = await self.witness.find_written_to(inbound.senders, came_at - _ANSWERS_FOR)
+            named = await self.recorder.find_written_to(inbound.senders, came_at - _ANSWERS_FOR)
         if named is None:
             return InboundAnswer(key=inbound.key, kind=inbound.kind, done=Done.UNMATCHED)
         answer = _answer(inbound, named, Done.TAKEN)

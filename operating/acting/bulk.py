@@ -18,9 +18,9 @@ from temporalio.service import RPCError
 from domain.command import Command, Decision, Pause, Resume
 from domain.instance import InstanceStatus, Reason
 from operating.acting.act import Answer, act
-from store.chosen import END, START, Choice, Place, place_of, read_running
 from store.listing import Listed
-from workflows.details import DECISIONS, USUAL_DECISIONS
+from store.selection import END, START, Choice, Place, place_of, read_running
+from workflows.page import DECISIONS, USUAL_DECISIONS
 
 # Temporal and a worker are kept busy by a few dozen updates; more only wait, and then some go unanswered.
 AT_ONCE = 32

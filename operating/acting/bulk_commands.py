@@ -12,7 +12,7 @@ from operating.acting.bulk import Bulk, Counted, Tally, count
 from operating.progress import progress_bar
 from operating.reach import Reach, Reached
 from operating.terminal import can_ask
-from store.chosen import Choice
+from store.selection import Choice
 
 Sequence = Annotated[str | None, typer.Option(metavar="NAME", help="All of this sequence that it can apply to.")]
 Lead = Annotated[str | None, typer.Option(metavar="LEAD_ID", help="All of this lead; with --sequence: of both.")]

@@ -17,9 +17,9 @@ from operating.audit.threads import sent_threads
 from store.audit import AuditedInstance, find_doubled_tasks, find_ended, find_stuck, read_instances
 from store.copies import find_copies
 from store.counting import StepKind, Unaccounted, count_steps_of, find_unaccounted, find_untold
+from store.draft_view import read_drafts
 from store.instances import find_enrolled, find_instances
 from store.ledger import read_ledger
-from store.shown import read_drafts
 
 # A workflow starts and ends within seconds of its row; one that has not after as long as this was left behind.
 _WITHIN = timedelta(minutes=5)

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from domain.instance import workflow_id
 from operating.looking.story import Story, Trouble, instant
+from store.draft_view import ShownDraft
 from store.ledger import Entry
-from store.shown import ShownDraft
 
 # Nothing is cut off where nobody sees a window: every line is as long as it is.
 _UNBOUNDED = 10_000

@@ -8,10 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
+from store.draft_view import ShownDraft, read_drafts
 from store.ledger import Entry, read_ledger
 from store.listing import Listed
-from store.shown import ShownDraft, read_drafts
-from workflows.details import DECISIONS, MEANINGS, USUAL_DECISIONS, WHAT_HAPPENED
+from workflows.page import DECISIONS, MEANINGS, USUAL_DECISIONS, WHAT_HAPPENED
 
 
 class Choice(NamedTuple):

@@ -11,9 +11,9 @@ from domain.instance import InstanceStatus, Reason
 from operating.looking.page import printable
 from operating.looking.reasons import BECAUSE
 from operating.looking.story import instant
+from store.draft_view import ShownDraft
 from store.ledger import Entry
 from store.listing import Listed
-from store.shown import ShownDraft
 
 
 class Asked(NamedTuple):

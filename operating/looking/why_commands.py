@@ -10,8 +10,8 @@ from operating.looking.finding import NotFoundError, find_instance
 from operating.looking.why import Asked, why
 from operating.options import AsJson, Which
 from operating.reach import Reached, reach
+from store.draft_view import read_drafts
 from store.ledger import read_ledger
-from store.shown import read_drafts
 
 app = typer.Typer()
 

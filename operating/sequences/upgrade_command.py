@@ -18,7 +18,7 @@ from operating.sequences.canonical import changes
 from operating.sequences.naming import find_stored, is_file, read_file
 from operating.sequences.page import show
 from operating.terminal import can_ask
-from store.chosen import Place
+from store.selection import Place
 from store.sequences import Movement
 from transactions.upgrade import Outlook, Upgrade
 

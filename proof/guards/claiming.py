@@ -27,7 +27,7 @@ BREAKS = [
     Break(
         "what is behind is not claimed again",
         "transactions/claim.py",
-        "    return standing(at, facts) if draft.state is not DraftState.PENDING else None\n",
+        "    return current_result(at, facts) if draft.state is not DraftState.PENDING else None\n",
         "    return None\n",
         _ONE_CALL + "test_whoever_calls_after_the_record_is_told_the_recorded_result",
     ),

@@ -41,7 +41,7 @@ BREAKS = [
         "        answer = _answer(inbound, named, Done.TAKEN)\n",
         "        answer = _answer(inbound, named, Done.TAKEN)\n"
         "        seen = Seen(EvidenceKind.REPLY, answer.event_id, came_at)\n"
-        "        await self.witness.weigh(named.draft_id, seen, answer.event_id)\n",
+        "        await self.recorder.record(named.draft_id, seen, answer.event_id)\n",
         _CONSEQUENCES + "test_a_fresh_mail_of_somebody_we_wrote_to_is_their_answer_and_proves_nothing_else",
     ),
     Break(

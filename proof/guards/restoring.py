@@ -18,7 +18,7 @@ BREAKS = [
     Break(
         "a step that the store has left behind is not sent, draft or none",
         "transactions/claim.py",
-        "        return standing(at, facts) if at.step < facts.current_step else None\n",
+        "        return current_result(at, facts) if at.step < facts.current_step else None\n",
         "        return None\n",
         _FURTHER,
     ),

@@ -31,7 +31,7 @@ from store.engine import open_engine
 from store.schema import migrate
 from transactions.claim import claim_step
 from transactions.record import record
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 
 _SENDER = Address("Ada Lovelace", "ada", "follow-up.test")
 # A connection prepares a statement after a few times, and PostgreSQL keeps one plan for it after a few more.
@@ -63,7 +63,7 @@ class Database:
         claim = Claim(uuid.uuid4(), "run", "bench", lease_of(timedelta(minutes=10)))
         begun = time.perf_counter()
         async with self._engine.begin() as connection:
-            draft = await claim_step(connection, call, claim, Terms(_SENDER))
+            draft = await claim_step(connection, call, claim, SendingPolicy(_SENDER))
         claimed = time.perf_counter()
         assert isinstance(draft, StoredDraft), draft  # noqa: S101  # nothing forbids it
         told = RecordOutcome(

@@ -24,7 +24,7 @@ from store.drafts import Claim, holds_claim
 from tests.counted import assert_counted
 from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence, open_scene
 from transactions.linking import DraftLinks, Links
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import settle
 
 _CALLERS = 50
@@ -54,7 +54,9 @@ class _NoEnvelope(Links):
 
 def _activities(scene: Scene, provider: ScriptedProvider, links: Links | None = None) -> StepActivities:
     sender = scene.settings().sender_address
-    return StepActivities(scene.engine, provider, Terms(sender, links=links or Links()), SEND_TIMEOUT, "worker-test")
+    return StepActivities(
+        scene.engine, provider, SendingPolicy(sender, links=links or Links()), SEND_TIMEOUT, "worker-test"
+    )
 
 
 async def _deliver(scene: Scene, activities: StepActivities, environment: ActivityEnvironment) -> StepResult:

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-from workflows import asking, follow_up, inbox, progress
+from workflows import calls, follow_up, inbox, progress
 
-_FILES = [str(Path(str(module.__file__))) for module in (asking, follow_up, inbox, progress)]
+_FILES = [str(Path(str(module.__file__))) for module in (calls, follow_up, inbox, progress)]
 # A replay asks no validator, and what they ask is asked again in the command's turn; a worker lets go of no replay.
 _NEVER_REPLAYED = ("raise NotImplementedError", "self._check(", "raise  # the worker lets go")
 _VALIDATORS = ("_check", "was_reset")

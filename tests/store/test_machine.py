@@ -37,7 +37,7 @@ from tests.store.enrolled import enroll_one
 from tests.store.keeping import Kept, look
 from transactions.claim import claim_step
 from transactions.record import record
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import pause_for, settle
 
 _T = TypeVar("_T")
@@ -100,7 +100,7 @@ class Game:
         claim = Claim(uuid.uuid4(), run, f"worker-{run}", Lease(timedelta(minutes=1), timedelta(minutes=10)))
         call = DeliverStep(instance_id=self.instance, step=step, due_at=datetime.now(UTC))
         async with self.doing() as connection:
-            result = await claim_step(connection, call, claim, Terms(SENDER))
+            result = await claim_step(connection, call, claim, SendingPolicy(SENDER))
             if isinstance(result, StoredDraft):
                 await connection.execute(
                     text("UPDATE drafts SET claimed_at = :far, overdue_at = :far WHERE claim_token = :token"),

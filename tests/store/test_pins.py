@@ -22,7 +22,7 @@ from tests.store.enrolled import enroll_one
 from tests.store.worst import WORST, set_defaults
 from tests.transactions.test_at_once import SENDER, _until_somebody_waits
 from transactions.claim import claim_step
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import settle
 
 
@@ -84,7 +84,7 @@ async def _claim(engine: AsyncEngine, instance: str) -> object:
     claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with engine.begin() as connection:
-        return await claim_step(connection, call, claim, Terms(SENDER))
+        return await claim_step(connection, call, claim, SendingPolicy(SENDER))
 
 
 async def test_a_schema_is_migrated_whatever_the_defaults_are(stack: Devstack) -> None:

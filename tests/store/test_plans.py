@@ -25,7 +25,7 @@ from domain.sequence import StopKind
 from domain.task import TaskKind
 from store import (
     approvals,
-    chosen,
+    draft_view,
     drafts,
     durability,
     events,
@@ -40,8 +40,8 @@ from store import (
     locks,
     replies,
     schema,
+    selection,
     sequences,
-    shown,
     stops,
     suppressions,
     tasks,
@@ -57,7 +57,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = uuid.UUID(int=1)
 DRAFT = f"{ONE}/1/email"
 CLAIM = drafts.Claim(TOKEN, "run", "test", Lease(timedelta(1), timedelta(1)))
-PLACE = chosen.Place(NOW, ONE)
+PLACE = selection.Place(NOW, ONE)
 SEEN = evidence.Seen(EvidenceKind.REPLY, "test", NOW)
 STOP = stops.RecordedStop(event_id="new", lead_id="00001", kind=StopKind.CLOSED, occurred_at=NOW)
 SLOT = limits.Slot("w", "s", DRAFT, ONE)
@@ -131,16 +131,16 @@ CALLS: dict[str, Call] = {
     "instances.set_status": lambda connection: instances.set_status(
         connection, ONE, InstanceStatus.ACTIVE, Reason.NONE, **_BY
     ),
-    "instances.advance": lambda connection: instances.advance(connection, ONE, 2, NOW, "test"),
+    "instances.set_current_step": lambda connection: instances.set_current_step(connection, ONE, 2, NOW, "test"),
     "facts.lock_step": lambda connection: facts.lock_step(connection, ONE, 1),
     "sequences.save_sequence": _enroll,
     "sequences.find_versions": lambda connection: sequences.find_versions(connection, "w", "s", "001"),
     "sequences.count_running": lambda connection: sequences.count_running(connection, "w", "s", "001"),
     "sequences.read_upgradable": lambda connection: sequences.read_upgradable(
-        connection, MOVEMENT, chosen.START, PLACE, 100
+        connection, MOVEMENT, selection.START, PLACE, 100
     ),
     "sequences.read_upgradable from a version": lambda connection: sequences.read_upgradable(
-        connection, MOVEMENT._replace(from_="001"), PLACE, chosen.END, 100
+        connection, MOVEMENT._replace(from_="001"), PLACE, selection.END, 100
     ),
     "sequences.lock_upgradable": lambda connection: sequences.lock_upgradable(connection, MOVEMENT, [ONE, "w:s:none"]),
     "sequences.move": _move,
@@ -158,12 +158,14 @@ CALLS: dict[str, Call] = {
     "instances.find_instances": lambda connection: instances.find_instances(connection, [ONE, "w:s:none"]),
     "instances.find_stopped": lambda connection: instances.find_stopped(connection, [ONE, "w:s:none"]),
     "listing.find_by_prefix": lambda connection: listing.find_by_prefix(connection, ONE[:-2]),
-    "chosen.read_running": lambda connection: chosen.read_running(connection, chosen.Choice("w"), PLACE, PLACE, 500),
-    "chosen.read_running of a sequence": lambda connection: chosen.read_running(
-        connection, chosen.Choice("w", "s"), chosen.START, PLACE, 500
+    "selection.read_running": lambda connection: selection.read_running(
+        connection, selection.Choice("w"), PLACE, PLACE, 500
     ),
-    "chosen.read_running of a lead": lambda connection: chosen.read_running(
-        connection, chosen.Choice("w", None, "00001"), chosen.START, chosen.END, 500
+    "selection.read_running of a sequence": lambda connection: selection.read_running(
+        connection, selection.Choice("w", "s"), selection.START, PLACE, 500
+    ),
+    "selection.read_running of a lead": lambda connection: selection.read_running(
+        connection, selection.Choice("w", None, "00001"), selection.START, selection.END, 500
     ),
     "replies.find_conversation": lambda connection: replies.find_conversation(connection, ONE),
     "replies.find_said": lambda connection: replies.find_said(connection, ONE),
@@ -214,7 +216,7 @@ CALLS: dict[str, Call] = {
     "ledger.read_ledger": lambda connection: ledger.read_ledger(connection, ONE),
     "ledger.was_noted": lambda connection: ledger.was_noted(connection, ONE, 1, "x", NOW),
     "ledger.last_change": lambda connection: ledger.last_change(connection, ONE),
-    "shown.read_drafts": lambda connection: shown.read_drafts(connection, ONE),
+    "draft_view.read_drafts": lambda connection: draft_view.read_drafts(connection, ONE),
     "ledger.add_note": lambda connection: ledger.add_note(connection, ONE, 1, "x", by="test", why="test"),
     "tasks.open_task": lambda connection: tasks.open_task(connection, ONE, 1, TaskKind.SETTLE_OUTCOME, **_BY),
     "tasks.close_waiting": lambda connection: tasks.close_waiting(connection, ONE, **_BY),

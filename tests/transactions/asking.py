@@ -14,7 +14,7 @@ from domain.sequence import Sequence
 from domain.step import DeliverStep, Settled, SettleStep, StepResult
 from providers.scripted import ScriptedProvider
 from store.tasks import OpenTask, read_open_of
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import settle
 
 SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
@@ -38,7 +38,7 @@ class Asking:
 
     def __init__(self, engine: AsyncEngine, provider: ScriptedProvider) -> None:
         self.engine = engine
-        self._activities = StepActivities(engine, provider, Terms(SENDER), timedelta(seconds=600), "worker")
+        self._activities = StepActivities(engine, provider, SendingPolicy(SENDER), timedelta(seconds=600), "worker")
 
     async def deliver(self, instance: str, step: int = 1, due_at: datetime | None = None) -> StepResult:
         call = DeliverStep(instance_id=instance, step=step, due_at=due_at or datetime.now(UTC))

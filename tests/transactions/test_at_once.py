@@ -23,7 +23,7 @@ from tests.meeting import meet
 from tests.scene import a_lead
 from tests.store.enrolled import enroll_leads, enroll_one, put_draft
 from transactions.claim import claim_step
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import settle
 
 SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
@@ -36,13 +36,13 @@ def _call(instance: str, step: int = 1) -> DeliverStep:
 
 
 def _activities(engine: AsyncEngine, provider: ScriptedProvider) -> StepActivities:
-    return StepActivities(engine, provider, Terms(SENDER), timedelta(seconds=600), "worker")
+    return StepActivities(engine, provider, SendingPolicy(SENDER), timedelta(seconds=600), "worker")
 
 
 async def _claim(engine: AsyncEngine, instance: str, step: int = 1) -> object:
     claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     async with engine.begin() as connection:
-        return await claim_step(connection, _call(instance, step), claim, Terms(SENDER))
+        return await claim_step(connection, _call(instance, step), claim, SendingPolicy(SENDER))
 
 
 async def _stop(engine: AsyncEngine, instance: str) -> object:
@@ -141,7 +141,7 @@ async def test_i5_a_thread_found_busy_by_the_index_alone_holds_the_step(engine: 
     activities = _activities(engine, provider)
     claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     async with engine.begin() as connection:
-        assert isinstance(await claim_step(connection, _call(first), claim, Terms(SENDER)), StoredDraft)
+        assert isinstance(await claim_step(connection, _call(first), claim, SendingPolicy(SENDER)), StoredDraft)
         late = asyncio.create_task(ActivityEnvironment().run(activities.deliver_step, _call(second)))
         await _until_somebody_waits(engine)
     answer = await late

@@ -32,9 +32,9 @@ from store.drafts import Claim, claim_draft
 from store.evidence import Seen
 from store.ledger import read_ledger
 from tests.store.enrolled import enroll_one, put_draft
-from transactions.evidence import Bearing, Taken, take_evidence
+from transactions.evidence import EvidenceEffect, Taken, take_evidence
 from transactions.record import record
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import pause_for, settle
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
@@ -68,7 +68,7 @@ async def _record(engine: AsyncEngine, instance: str, claim: Claim, outcome: Out
 
 async def test_a_sent_step_is_rendered_claimed_answered_and_the_next_one_is_advanced_to(engine: AsyncEngine) -> None:
     instance = await enroll_one(engine)
-    activities = StepActivities(engine, ScriptedProvider(), Terms(_SENDER), timedelta(seconds=600), "worker")
+    activities = StepActivities(engine, ScriptedProvider(), SendingPolicy(_SENDER), timedelta(seconds=600), "worker")
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     await ActivityEnvironment().run(activities.deliver_step, call)
     draft = [one for one in await _story(engine, instance) if one[0] == "draft"]
@@ -160,7 +160,7 @@ async def test_what_settled_a_send_says_so_again_and_what_came_after_it_only_con
     for seen in (first, second, first):
         async with engine.begin() as connection:
             taken.append(await take_evidence(connection, draft, seen, "inbound"))
-    assert taken == [Taken(Bearing.SETTLES), Taken(Bearing.CONFIRMS), Taken(Bearing.SETTLES)]
+    assert taken == [Taken(EvidenceEffect.SETTLES), Taken(EvidenceEffect.CONFIRMS), Taken(EvidenceEffect.SETTLES)]
     assert ("draft", "sent", "seen") in await _story(engine, instance)
 
 

@@ -20,7 +20,7 @@ from tests.roles import without_guards
 from tests.store.enrolled import enroll_one
 from transactions.claim import claim_step
 from transactions.record import record
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import settle
 from workflows.inbox import NO_PAUSE
 
@@ -32,7 +32,7 @@ async def _claimed(engine: AsyncEngine, instance: str) -> StoredDraft:
     claim = Claim(uuid.uuid4(), _RUN, "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with engine.begin() as connection:
-        draft = await claim_step(connection, call, claim, Terms(_SENDER))
+        draft = await claim_step(connection, call, claim, SendingPolicy(_SENDER))
         assert isinstance(draft, StoredDraft)
         await connection.execute(text("UPDATE drafts SET claimed_at = claimed_at - interval '1 minute'"))
     return draft._replace(claim_token=claim.token)

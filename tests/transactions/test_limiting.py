@@ -24,7 +24,7 @@ from store.leads import lock_lead
 from tests.scene import a_lead
 from tests.store.enrolled import enroll_leads, put_draft
 from transactions.limits import Turn, await_turn, count_turn
-from transactions.moves import At
+from transactions.moves import LockedStep
 
 _START = datetime(2026, 3, 2, 8, tzinfo=UTC)  # a Monday
 _NEVER = _START + timedelta(days=3650)
@@ -60,7 +60,12 @@ async def _look(
         locked = await lock_lead(connection, instance)
         assert locked is not None
         turn = Turn(
-            At(connection, locked, 1, "worker"), locked.recipient, "Ada@example.test", now, expires_at, permitted
+            LockedStep(connection, locked, 1, "worker"),
+            locked.recipient,
+            "Ada@example.test",
+            now,
+            expires_at,
+            permitted,
         )
         return await await_turn(turn, limits)
 
@@ -170,7 +175,7 @@ async def test_a_persons_own_reply_is_counted_but_not_held(engine: AsyncEngine) 
         locked = await lock_lead(connection, reply)
         assert locked is not None
         turn = Turn(
-            At(connection, locked, 1, "worker"), locked.recipient, "ada@example.test", _START, _NEVER, _any_time
+            LockedStep(connection, locked, 1, "worker"), locked.recipient, "ada@example.test", _START, _NEVER, _any_time
         )
         await count_turn(turn, limits)
     held = await _look(engine, automatic, _START + timedelta(seconds=1), limits)

@@ -32,7 +32,7 @@ from tests.store.enrolled import WORKSPACE, enroll_leads, put_draft
 from transactions.claim import claim_step
 from transactions.enrol import Enrolling, Wanted, store_enrolments
 from transactions.record import record
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.stop import end_reached
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
@@ -48,7 +48,7 @@ async def _claim(engine: AsyncEngine, instance: str, limits: Limits | None = Non
     while True:
         try:
             async with engine.begin() as connection:
-                return await claim_step(connection, call, claim, Terms(_SENDER, limits or Limits()))
+                return await claim_step(connection, call, claim, SendingPolicy(_SENDER, limits or Limits()))
         except DBAPIError as error:
             if not is_down(error):  # as a worker does, whose wait for a lock was cut off on a busy machine
                 raise
@@ -287,7 +287,7 @@ async def _waits_for_a_claim(
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     name = f"domain/{entry[1:]}" if entry.startswith("@") else f"recipient/{entry}"
     async with engine.begin() as claiming:
-        assert isinstance(await claim_step(claiming, call, claim, Terms(_SENDER)), StoredDraft)
+        assert isinstance(await claim_step(claiming, call, claim, SendingPolicy(_SENDER)), StoredDraft)
         forbidding = asyncio.create_task(forbids)
         assert await _waits(engine, forbidding, name)
     await forbidding

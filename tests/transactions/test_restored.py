@@ -16,7 +16,7 @@ from store.drafts import Claim, StoredDraft
 from tests.naming import message_hash
 from tests.store.enrolled import enroll_one
 from transactions.claim import claim_step
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
 
@@ -25,7 +25,7 @@ async def _claim(engine: AsyncEngine, instance: str, step: int) -> StoredDraft |
     claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=1)))
     async with engine.begin() as connection:
         call = DeliverStep(instance_id=instance, step=step, due_at=datetime.now(UTC))
-        return await claim_step(connection, call, claim, Terms(_SENDER))
+        return await claim_step(connection, call, claim, SendingPolicy(_SENDER))
 
 
 @pytest.mark.parametrize(

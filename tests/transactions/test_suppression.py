@@ -19,7 +19,7 @@ from store.suppressions import forgotten, lift, list_suppressions, suppress
 from tests.scene import a_lead
 from tests.store.enrolled import WORKSPACE, enroll_leads, enroll_one, put_draft
 from transactions.linking import Links
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 
 _IDN = {"lead_id": "lead-1", "email": "Grace@Bücher.Example"}
 
@@ -27,7 +27,7 @@ _IDN = {"lead_id": "lead-1", "email": "Grace@Bücher.Example"}
 async def _deliver(engine: AsyncEngine, instance: str, provider: ScriptedProvider) -> StepResult:
     sender = Address("Ada", addr_spec="ada@example.test")
     links = Links("https://follow-ups.example.test")
-    activities = StepActivities(engine, provider, Terms(sender, links=links), timedelta(seconds=600), "worker")
+    activities = StepActivities(engine, provider, SendingPolicy(sender, links=links), timedelta(seconds=600), "worker")
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     result: StepResult = await ActivityEnvironment().run(activities.deliver_step, call)
     return result

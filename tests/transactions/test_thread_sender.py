@@ -11,7 +11,7 @@ from activities.steps import StepActivities
 from domain.step import DeliverStep, StepDone
 from providers.scripted import ScriptedProvider
 from tests.store.enrolled import enroll_one
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 
 
 async def test_a_thread_goes_on_with_the_sender_that_began_it(engine: AsyncEngine) -> None:
@@ -19,7 +19,7 @@ async def test_a_thread_goes_on_with_the_sender_that_began_it(engine: AsyncEngin
     provider = ScriptedProvider()
     senders = [Address("Ada, Countess of Lovelace", addr_spec="ada@example.test"), Address("Bo", "bo", "other.test")]
     for step, sender in enumerate(senders, start=1):
-        activities = StepActivities(engine, provider, Terms(sender), timedelta(seconds=600), "worker")
+        activities = StepActivities(engine, provider, SendingPolicy(sender), timedelta(seconds=600), "worker")
         call = DeliverStep(instance_id=instance, step=step, due_at=datetime.now(UTC))
         assert isinstance(await ActivityEnvironment().run(activities.deliver_step, call), StepDone)
     assert {letter.sender for letter in provider.sent} == {"ada@example.test"}

@@ -18,7 +18,7 @@ from store.engine import open_engine
 from tests.scene import a_lead
 from tests.store.enrolled import enroll_leads
 from transactions.linking import Links
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 
 _STEPS = 50
 SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
@@ -54,7 +54,7 @@ def _counted(engine: AsyncEngine) -> Iterator[Counted]:
 
 
 def _activities(engine: AsyncEngine) -> StepActivities:
-    return StepActivities(engine, ScriptedProvider(), Terms(SENDER), timedelta(seconds=600), "worker")
+    return StepActivities(engine, ScriptedProvider(), SendingPolicy(SENDER), timedelta(seconds=600), "worker")
 
 
 def _call(instance: str) -> DeliverStep:
@@ -87,7 +87,7 @@ async def test_links_cost_no_transaction_and_one_statement_a_worker(database_url
     instances = await _enrolled(database_url, 3)
     links = Links("https://follow-ups.example.test", plus_addresses=True)
     provider = ScriptedProvider()
-    activities = StepActivities(engine, provider, Terms(SENDER, links=links), timedelta(seconds=600), "worker")
+    activities = StepActivities(engine, provider, SendingPolicy(SENDER, links=links), timedelta(seconds=600), "worker")
     with _counted(engine) as counted:
         for instance in instances:
             await ActivityEnvironment().run(activities.deliver_step, _call(instance))

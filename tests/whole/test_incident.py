@@ -17,13 +17,13 @@ from tests.scene import SEND_TIMEOUT, Scene, a_lead, a_sequence
 from tests.whole.breakage import find, lose
 from tests.whole.commands import FIRST, reset
 from tests.whole.looking import until, until_page
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 
 
 async def _deliver_by_twenty(scene: Scene, provider: ScriptedProvider, step: int) -> None:
     """A cron that overlaps with itself: twenty more deliveries of one step, each as a worker makes it."""
     sender = scene.settings().sender_address
-    activities = StepActivities(scene.engine, provider, Terms(sender), SEND_TIMEOUT, "cron")
+    activities = StepActivities(scene.engine, provider, SendingPolicy(sender), SEND_TIMEOUT, "cron")
     call = DeliverStep(instance_id=scene.instance(), step=step, due_at=datetime.now(UTC))
     await asyncio.gather(*(ActivityEnvironment().run(activities.deliver_step, call) for _ in range(20)))
 

@@ -10,7 +10,7 @@ from domain.command import Approve, Command, Decision, Done, Look, Pause, Reject
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from domain.step import Awaiting, DecisionRefused, FollowUp, Held, Paused, Ready, Settled, StepDone, Stopped
-from workflows.details import details
+from workflows.page import details
 from workflows.progress import Progress
 
 _START = datetime(2026, 11, 22, 9, tzinfo=UTC)

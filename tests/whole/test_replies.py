@@ -31,7 +31,7 @@ from tests.counted import assert_counted
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import put_draft
 from tests.whole.looking import until_page
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import settle
 
 DAY = timedelta(days=1)
@@ -54,7 +54,9 @@ class _Hands:
     """Steps delivered one by one, as a worker's activities do, when the test says so."""
 
     def __init__(self, scene: Scene, provider: ScriptedProvider) -> None:
-        self._activities = StepActivities(scene.engine, provider, Terms(SENDER), timedelta(seconds=600), "worker")
+        self._activities = StepActivities(
+            scene.engine, provider, SendingPolicy(SENDER), timedelta(seconds=600), "worker"
+        )
 
     async def deliver(self, instance: str, step: int = 1) -> StepResult:
         call = DeliverStep(instance_id=instance, step=step, due_at=datetime.now(UTC))

@@ -25,7 +25,7 @@ from tests.store.enrolled import WORKSPACE, enroll_leads
 from tests.whole.looking import count, stumbles, until, until_page
 from transactions.claim import claim_step
 from transactions.event import Facts, store_facts
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from workflows.search_attributes import REASON, STATUS
 
 _DAY = timedelta(days=1)
@@ -112,7 +112,9 @@ async def _claim(scene: Scene, instance: str) -> object:
     claim = Claim(uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with scene.engine.begin() as connection:
-        return await claim_step(connection, call, claim, Terms(Address("Ada Lovelace", addr_spec="ada@example.test")))
+        return await claim_step(
+            connection, call, claim, SendingPolicy(Address("Ada Lovelace", addr_spec="ada@example.test"))
+        )
 
 
 async def _stop(scene: Scene, lead_id: str) -> object:

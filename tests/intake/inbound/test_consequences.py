@@ -17,7 +17,7 @@ from tests.naming import message_hash, message_id
 from tests.scene import a_lead, a_sequence
 from tests.store.enrolled import put_draft
 from tests.whole.looking import until_page
-from transactions.evidence import Bearing
+from transactions.evidence import EvidenceEffect
 
 _AT_ONCE, _DAY = timedelta(0), timedelta(days=1)
 _GRACE = "grace@example.test"
@@ -61,7 +61,7 @@ async def test_a_failure_that_is_not_the_addresss_own_waits_for_a_person_and_sup
 ) -> None:
     raw = report(failed(_GRACE, status, words), ours=await _put(app))
     answer = await door.take(raw)
-    assert (_said(answer), answer.evidence) == (("taken", None), Bearing.CONFIRMS)
+    assert (_said(answer), answer.evidence) == (("taken", None), EvidenceEffect.CONFIRMS)
     assert await app.scene.status() == ("paused", "undelivered")
     assert await _suppressed(app) == []
     assert [task.why for task in await app.scene.rows(_ALARMS)] == [f"its message came back: {status}"]
@@ -82,7 +82,7 @@ async def test_a_follow_up_whose_message_came_back_waits_and_goes_on_when_it_is_
         await scene.enroll(a_sequence(_AT_ONCE, _DAY), a_lead("lead-1", email=_GRACE))
         await until_page(scene.handle(), "send_outcome_unknown")
         answer = await door.take(report(_POLICY, ours=message_hash(f"{scene.instance()}/1/email")))
-        assert answer.evidence is Bearing.SETTLES
+        assert answer.evidence is EvidenceEffect.SETTLES
         page = await until_page(scene.handle(), "**paused** (undelivered), step 2 of 2")
         assert "came back" in page
         await scene.handle().execute_update("resume", result_type=str)

@@ -27,9 +27,9 @@ from tests.roles import without_guards
 from tests.scene import a_lead
 from tests.store.enrolled import enroll_leads, enroll_one, put_draft
 from transactions.claim import claim_step
-from transactions.evidence import Bearing, Taken, take_evidence
+from transactions.evidence import EvidenceEffect, Taken, take_evidence
 from transactions.record import record
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.settle import settle
 
 _SENDER = Address("Ada Lovelace", addr_spec="ada@example.test")
@@ -54,7 +54,7 @@ async def _deliver(engine: AsyncEngine, instance: str) -> tuple[Claim, object]:
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     async with engine.begin() as connection:
-        return claim, await claim_step(connection, call, claim, Terms(_SENDER))
+        return claim, await claim_step(connection, call, claim, SendingPolicy(_SENDER))
 
 
 async def _record(engine: AsyncEngine, instance: str, claim: Claim, outcome: Outcome) -> object:
@@ -152,7 +152,7 @@ async def test_i4_what_was_stopped_stays_stopped_when_evidence_settles_its_send(
         await set_status(
             connection, instance, InstanceStatus.STOPPED, Reason.REPLIED, by="app", why="replied", cause=Cause.STOPPED
         )
-    assert await _take(engine, draft) == Taken(Bearing.SETTLES)
+    assert await _take(engine, draft) == Taken(EvidenceEffect.SETTLES)
     assert await _instance(engine) == ("stopped", "replied", 1)
     async with engine.begin() as connection:
         call = SettleStep(instance_id=instance, step=1, decision=Decision.RESUME, by="evidence")
@@ -165,7 +165,7 @@ async def test_a_send_that_was_seen_while_it_was_under_way_is_sent_though_its_an
     instance = await enroll_one(engine)
     claim, claimed = await _deliver(engine, instance)
     assert isinstance(claimed, StoredDraft)
-    assert await _take(engine, claimed.id) == Taken(Bearing.KEPT)
+    assert await _take(engine, claimed.id) == Taken(EvidenceEffect.KEPT)
     assert [row.state for row in await _rows(engine, "SELECT state FROM drafts")] == ["sending"]
     assert isinstance(await _record(engine, instance, claim, Unknown(code="cut")), StepDone)
     [draft] = await _rows(engine, "SELECT state, code, why FROM drafts")
@@ -230,7 +230,7 @@ async def test_what_was_seen_is_not_sent_again_though_its_provider_says_that_it_
 
 async def test_what_an_operator_said_was_not_sent_is_not_sent_once_it_was_seen(engine: AsyncEngine) -> None:
     draft = await _put(engine, "pending", generation=2)
-    assert await _take(engine, draft) == Taken(Bearing.CONTRADICTS, paused=True)
+    assert await _take(engine, draft) == Taken(EvidenceEffect.CONTRADICTS, paused=True)
     assert await _instance(engine) == ("paused", "evidence_contradicts", 1)
     assert await _alarms(engine) == 1
     assert (await _deliver(engine, draft.split("/")[0]))[1] == Paused(reason=Reason.EVIDENCE_CONTRADICTS)
@@ -243,7 +243,7 @@ async def test_a_pause_that_somebody_asked_for_keeps_its_reason_and_still_nothin
         await set_status(
             connection, instance, InstanceStatus.PAUSED, Reason.OPERATOR, by="ops", why="asked", cause=Cause.PAUSED
         )
-    assert await _take(engine, draft) == Taken(Bearing.CONTRADICTS)
+    assert await _take(engine, draft) == Taken(EvidenceEffect.CONTRADICTS)
     assert await _instance(engine) == ("paused", "operator", 1)
     async with engine.begin() as connection:
         call = SettleStep(instance_id=instance, step=1, decision=Decision.RESUME, by="ops")
@@ -256,7 +256,7 @@ async def test_what_ended_unsent_and_was_seen_raises_an_alarm_and_stays_as_it_is
     engine: AsyncEngine, state: str
 ) -> None:
     draft = await _put(engine, state)
-    assert await _take(engine, draft) == Taken(Bearing.CONTRADICTS)
+    assert await _take(engine, draft) == Taken(EvidenceEffect.CONTRADICTS)
     assert await _alarms(engine) == 1
     assert [row.state for row in await _rows(engine, "SELECT state FROM drafts")] == [state]
     assert (await _instance(engine))[:2] == ("active", "none")
@@ -269,7 +269,7 @@ async def test_two_copies_among_the_sent_raise_an_alarm_and_one_does_not(engine:
         await _take(engine, draft, first)
     await _take(engine, draft, _REPLY)
     assert await _alarms(engine) == 0
-    assert await _take(engine, draft, first._replace(source="imap:host/Sent/1/8")) == Taken(Bearing.CONFIRMS)
+    assert await _take(engine, draft, first._replace(source="imap:host/Sent/1/8")) == Taken(EvidenceEffect.CONFIRMS)
     assert await _alarms(engine) == 1
     [task] = await _rows(engine, "SELECT why FROM tasks WHERE kind = 'alarm'")
     assert task.why == "its message was sent 2 times: imap:host/Sent/1/7, imap:host/Sent/1/8"

@@ -71,7 +71,7 @@ async def _poll(inbox: Inbox) -> list[Any]:
 
 
 async def _look(server: Dovecot, door: InboundDoor, folder: str = "Sent") -> list[Found]:
-    return [one async for one in look_among_sent(read_imap_url(server.url(folder)), door.witness, lambda: False)]
+    return [one async for one in look_among_sent(read_imap_url(server.url(folder)), door.recorder, lambda: False)]
 
 
 async def _everything(scene: Scene) -> list[Any]:

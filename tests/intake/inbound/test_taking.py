@@ -26,7 +26,7 @@ from tests.naming import message_hash, message_id
 from tests.scene import Scene, a_lead, a_sequence
 from tests.store.enrolled import put_draft
 from tests.whole.looking import stumbles, until_page
-from transactions.evidence import Bearing
+from transactions.evidence import EvidenceEffect
 
 _AWAY = samples.OUT_OF_OFFICE + "Auto-Submitted: auto-replied"
 _OPEN_TASKS = "SELECT kind FROM tasks WHERE state = 'open'"
@@ -83,7 +83,7 @@ async def test_mail_settles_unknown_sends_and_each_kind_of_it_does_what_it_means
             "away": mail(_AWAY, samples.AWAY, ours=_ours(scene, "away")),
         }
         answers = dict(zip(said, await asyncio.gather(*map(door.take, said.values())), strict=True))
-        assert all(answer.evidence is Bearing.SETTLES for answer in answers.values())
+        assert all(answer.evidence is EvidenceEffect.SETTLES for answer in answers.values())
         endings = [await scene.handle(lead_id).result() for lead_id in ("replies", "bounces")]
         for lead_id in ("delayed", "away"):
             await until_page(scene.handle(lead_id), "**active**, step 2 of 2")
@@ -114,7 +114,7 @@ async def test_what_is_about_to_be_sent_again_and_was_seen_waits_for_a_person(ap
         await scene.enroll(a_sequence(_AT_ONCE, _AT_ONCE), a_lead())
         await until_page(scene.handle(), "**held** (not_sent)")
         answer = await door.take(report(samples.DELAYED, ours=_ours(scene)))
-        assert answer.evidence is Bearing.CONTRADICTS
+        assert answer.evidence is EvidenceEffect.CONTRADICTS
         assert "was **seen outside**" in await until_page(scene.handle(), "**paused** (evidence_contradicts)")
         assert [task.kind for task in await scene.rows(_OPEN_TASKS)] == ["alarm"]
         begun = len(provider.begun)
@@ -182,7 +182,7 @@ async def test_a_bounce_of_a_person_that_was_forgotten_still_stops(app: App, doo
 
 async def test_a_notice_that_a_message_is_late_stops_nothing(app: App, door: InboundDoor) -> None:
     answer = await door.take(report(samples.DELAYED, ours=await _put(app)))
-    assert (_done(answer), answer.evidence) == (("taken", None), Bearing.CONFIRMS)
+    assert (_done(answer), answer.evidence) == (("taken", None), EvidenceEffect.CONFIRMS)
     assert (await app.scene.status())[0] == "active"
 
 
@@ -206,7 +206,7 @@ async def test_what_we_wrote_ourselves_is_nobodys_reply(app: App, door: InboundD
     assert await app.scene.rows("SELECT 1 FROM evidence") == []
     copy = mail(f"From: Ada <ada@example.test>\nMessage-ID: <{ours}@example.test>", ours=ours)
     answer = await door.take(copy)
-    assert (_done(answer), answer.evidence) == (("own_copy", None), Bearing.CONFIRMS)
+    assert (_done(answer), answer.evidence) == (("own_copy", None), EvidenceEffect.CONFIRMS)
     assert (await app.scene.status())[0] == "active"
 
 
@@ -256,7 +256,10 @@ async def test_while_temporal_is_down_the_facts_are_kept_and_the_next_time_it_is
             await cut_off.take(raw)
     assert (await scene.states(), await scene.status()) == (["sent"], ("stopped", "replied"))
     # what settled it says so each time, so that the workflow is told in the end
-    assert [(await door.take(raw)).evidence for raw in (late, reply)] == [Bearing.SETTLES, Bearing.CONFIRMS]
+    assert [(await door.take(raw)).evidence for raw in (late, reply)] == [
+        EvidenceEffect.SETTLES,
+        EvidenceEffect.CONFIRMS,
+    ]
 
 
 async def test_while_postgresql_is_down_nothing_is_taken(app: App) -> None:

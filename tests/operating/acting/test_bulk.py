@@ -24,8 +24,8 @@ from operating.acting.act import Answer
 from operating.acting.bulk import Bulk, Tally, applies, count
 from providers.provider import Letter
 from providers.scripted import ScriptedProvider
-from store.chosen import Choice
 from store.listing import Listed
+from store.selection import Choice
 from tests.command import ROOT, Command, environment
 from tests.counted import assert_counted
 from tests.scene import Scene, a_lead, a_sequence

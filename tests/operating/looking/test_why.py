@@ -12,9 +12,9 @@ from domain.instance import InstanceStatus, Reason
 from operating.looking.reasons import BECAUSE
 from operating.looking.why import Asked, why
 from store.counting import DECIDED_BY_DRAFT, UNDECIDED, StepKind
+from store.draft_view import ShownDraft
 from store.ledger import Entry
 from store.listing import Listed
-from store.shown import ShownDraft
 from tests.command import Command
 from tests.counted import assert_counted
 from tests.roles import without_guards

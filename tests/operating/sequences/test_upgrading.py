@@ -23,7 +23,7 @@ from tests.scene import a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads
 from transactions.claim import claim_step
 from transactions.record import record
-from transactions.sending_policy import Terms
+from transactions.sending_policy import SendingPolicy
 from transactions.upgrade import Outlook, Upgrade, objection
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,7 +97,7 @@ async def _claim(engine: AsyncEngine, instance: str) -> StoredDraft:
     claim = Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
     async with engine.begin() as connection:
-        draft = await claim_step(connection, call, claim, Terms(SENDER))
+        draft = await claim_step(connection, call, claim, SendingPolicy(SENDER))
     assert isinstance(draft, StoredDraft)
     return draft._replace(claim_token=claim.token)
 
@@ -149,7 +149,7 @@ async def test_what_is_claimed_while_its_lock_is_waited_for_keeps_its_version(en
     done, claim = Outlook(), Claim(uuid.uuid4(), "run", "worker", Lease(timedelta(minutes=1), timedelta(minutes=10)))
     async with engine.begin() as connection:
         call = DeliverStep(instance_id=instance, step=1, due_at=datetime.now(UTC))
-        assert isinstance(await claim_step(connection, call, claim, Terms(SENDER)), StoredDraft)
+        assert isinstance(await claim_step(connection, call, claim, SendingPolicy(SENDER)), StoredDraft)
         moving = asyncio.create_task(upgrade.move(upgrade.last, done, lambda _: None))
         await _until_somebody_waits(engine)
     await moving

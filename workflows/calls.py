@@ -22,7 +22,7 @@ _ONCE = RetryPolicy(maximum_attempts=1)
 _UNTIL_DONE = RetryPolicy(maximum_interval=timedelta(minutes=1))
 
 
-class Asking:
+class StepCalls:
     """Asks about the step at which a follow-up is."""
 
     def __init__(self, at: Progress) -> None:
