@@ -46,45 +46,45 @@ async def claim_step(
     if found is None:
         return Stopped(reason=Reason.NOT_ENROLLED)
     locked, facts = found
-    at = LockedStep(connection, locked, call.step, claim.by)
+    locked_step = LockedStep(connection, locked, call.step, claim.by)
     draft = facts.draft
-    if (already := await _already(at, facts, claim)) is not None:
+    if (already := await _already(locked_step, facts, claim)) is not None:
         return already
     terms = replace(terms, sender=await sender_of_thread(connection, locked, facts, terms.sender))
     goes_to = _goes_to(locked, draft)
-    first = await stands_against(at, goes_to) if facts.recipient_in_use else None
+    first = await stands_against(locked_step, goes_to) if facts.recipient_in_use else None
     true = _circumstances(call, locked, facts, in_use=first is not None)
     no = forbidden(true)
     if first is not None and no == Paused(reason=Reason.RECIPIENT_IN_USE):
         await open_shared_task(connection, call.instance_id, call.step, first, claim.by)
-    if draft is None and is_for_a_person(at) and (no is None or isinstance(no, Held)):
+    if draft is None and is_for_a_person(locked_step) and (no is None or isinstance(no, Held)):
         # what merely holds a send holds no question: it is asked now, and what is approved waits then
-        return await _ask(at, facts, call, terms)
-    no = no or await contradicted(at, draft) or await _await_turn(at, goes_to, true, terms)
+        return await _ask(locked_step, facts, call, terms)
+    no = no or await contradicted(locked_step, draft) or await _await_turn(locked_step, goes_to, true, terms)
     if no is not None:
-        return await _keep(at, facts, no)
-    return await _claim(at, facts, claim, terms)
+        return await _keep(locked_step, facts, no)
+    return await _claim(locked_step, facts, claim, terms)
 
 
-async def _already(at: LockedStep, facts: StepFacts, claim: Claim) -> StoredDraft | Recorded | None:
+async def _already(locked_step: LockedStep, facts: StepFacts, claim: Claim) -> StoredDraft | Recorded | None:
     """Return what is true of a step that can't be claimed, whatever else is; None of one that can."""
     draft = facts.draft
-    if is_behind(at, facts):
-        return await pause_behind(at, facts)
+    if is_behind(locked_step, facts):
+        return await pause_behind(locked_step, facts)
     if draft is None:
-        return current_result(at, facts) if at.step < facts.current_step else None
+        return current_result(locked_step, facts) if locked_step.step < facts.current_step else None
     if draft.claim_token == claim.token and draft.state is DraftState.SENDING:
         return draft
     if draft.state is DraftState.SENDING:
-        return await settle_sending(at, facts, draft, claim.run)
+        return await settle_sending(locked_step, facts, draft, claim.run)
     if draft.awaits_a_person:
-        return await still_waits(at, facts, draft)
-    return current_result(at, facts) if draft.state is not DraftState.PENDING else None
+        return await still_waits(locked_step, facts, draft)
+    return current_result(locked_step, facts) if draft.state is not DraftState.PENDING else None
 
 
-async def _ask(at: LockedStep, facts: StepFacts, call: DeliverStep, terms: SendingPolicy) -> Recorded:
-    made = await _make(at, facts, terms)
-    return made if isinstance(made, Paused) else await ask_a_person(at, made, call.due_at, facts.now)
+async def _ask(locked_step: LockedStep, facts: StepFacts, call: DeliverStep, terms: SendingPolicy) -> Recorded:
+    made = await _make(locked_step, facts, terms)
+    return made if isinstance(made, Paused) else await ask_a_person(locked_step, made, call.due_at, facts.now)
 
 
 def _goes_to(locked: LockedLead, draft: StoredDraft | None) -> str:
@@ -92,29 +92,33 @@ def _goes_to(locked: LockedLead, draft: StoredDraft | None) -> str:
     return (recipient_of(draft.recipient) if draft else "") or locked.recipient
 
 
-async def _await_turn(at: LockedStep, recipient: str, true: Circumstances, terms: SendingPolicy) -> Held | None:
-    sequence = parse_sequence(at.locked.definition)
-    permitted = partial(_permitted_from, at.locked, sequence.window_of(at.step))
-    turn = Turn(at, recipient, terms.sender.addr_spec, true.now, true.expires_at, permitted)
+async def _await_turn(
+    locked_step: LockedStep, recipient: str, true: Circumstances, terms: SendingPolicy
+) -> Held | None:
+    sequence = parse_sequence(locked_step.locked.definition)
+    permitted = partial(_permitted_from, locked_step.locked, sequence.window_of(locked_step.step))
+    turn = Turn(locked_step, recipient, terms.sender.addr_spec, true.now, true.expires_at, permitted)
     if sequence.name == REPLY:  # a person's own words wait for nobody's turn
         await count_turn(turn, terms.limits)
         return None
     return await await_turn(turn, terms.limits)
 
 
-async def _claim(at: LockedStep, facts: StepFacts, claim: Claim, terms: SendingPolicy) -> StoredDraft | Recorded:
-    draft = facts.draft or await _make(at, facts, terms)
+async def _claim(
+    locked_step: LockedStep, facts: StepFacts, claim: Claim, terms: SendingPolicy
+) -> StoredDraft | Recorded:
+    draft = facts.draft or await _make(locked_step, facts, terms)
     if isinstance(draft, Paused):
         return draft
-    if not await claim_draft(at.connection, draft.id, claim):
+    if not await claim_draft(locked_step.connection, draft.id, claim):
         raise RuntimeError(f"{draft.id} changed under the lead's lock")
     return draft
 
 
-async def _make(at: LockedStep, facts: StepFacts, terms: SendingPolicy) -> StoredDraft | Paused:
-    locked, step, sender = at.locked, at.step, terms.sender
+async def _make(locked_step: LockedStep, facts: StepFacts, terms: SendingPolicy) -> StoredDraft | Paused:
+    locked, step, sender = locked_step.locked, locked_step.step, terms.sender
     its_links = await terms.links.of_draft(
-        at.connection, draft_id(DraftKey(locked.instance_id, step)), sender.addr_spec
+        locked_step.connection, draft_id(DraftKey(locked.instance_id, step)), sender.addr_spec
     )
     try:
         if parse_sequence(locked.definition).step(step).channel is Channel.TASK:
@@ -122,21 +126,21 @@ async def _make(at: LockedStep, facts: StepFacts, terms: SendingPolicy) -> Store
         else:
             new = make_draft(locked, step, sender, facts.references, facts.now, its_links, facts.own_subject)
     except (TemplateError, MessageError):  # its sentence may quote the lead's data, so nobody is told it
-        return await pause(at, Paused(reason=Reason.UNRENDERABLE), Cause.FORBIDDEN)
-    return await insert_draft(at.connection, locked, step, new, at.by)
+        return await pause(locked_step, Paused(reason=Reason.UNRENDERABLE), Cause.FORBIDDEN)
+    return await insert_draft(locked_step.connection, locked, step, new, locked_step.by)
 
 
-async def _keep(at: LockedStep, facts: StepFacts, no: Held | Paused | Stopped) -> Recorded:
+async def _keep(locked_step: LockedStep, facts: StepFacts, no: Held | Paused | Stopped) -> Recorded:
     """Write down what forbids the step, where that is news."""
     if facts.status in FINAL:
         return no
     match no:
         case Held():
-            return await hold(at, no, Cause.FORBIDDEN)
+            return await hold(locked_step, no, Cause.FORBIDDEN)
         case Paused():
-            return await pause(at, no, Cause.FORBIDDEN) if facts.status is not InstanceStatus.PAUSED else no
+            return await pause(locked_step, no, Cause.FORBIDDEN) if facts.status is not InstanceStatus.PAUSED else no
         case Stopped():
-            return await stop(at, no.reason, Cause.FORBIDDEN)
+            return await stop(locked_step, no.reason, Cause.FORBIDDEN)
 
 
 def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts, *, in_use: bool) -> Circumstances:

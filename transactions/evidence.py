@@ -67,65 +67,77 @@ async def take_evidence(
     if found is None or found[1].draft is None or found[1].draft.id != draft_id:
         raise LookupError(f"there is no draft {draft_id}")
     locked, facts = found
-    at, draft = LockedStep(connection, locked, step, by), found[1].draft
+    locked_step, draft = LockedStep(connection, locked, step, by), found[1].draft
     new = await add_evidence(connection, locked.workspace, draft_id, seen, by)
     if new:
         await add_note(connection, instance, step, "evidence", by=by, why=why_seen(seen))
-        await _count_copies(at, draft, seen)
-    taken = await _weigh(at, draft, seen, facts, new=new)
+        await _count_copies(locked_step, draft, seen)
+    taken = await _weigh(locked_step, draft, seen, facts, new=new)
     if concern is None or taken.bearing is EvidenceEffect.CONTRADICTS:
         return taken
-    return taken._replace(paused=await _ask_a_person(at, concern, new=new), reason=concern.reason)
+    return taken._replace(paused=await _ask_a_person(locked_step, concern, new=new), reason=concern.reason)
 
 
-async def _ask_a_person(at: LockedStep, concern: Concern, *, new: bool) -> bool:
+async def _ask_a_person(locked_step: LockedStep, concern: Concern, *, new: bool) -> bool:
     """Open a task, and let the instance wait for whoever does it; say whether it waits."""
-    facts = await read_facts(at.connection, at.locked, at.step)  # evidence may have moved it on just now
+    facts = await read_facts(
+        locked_step.connection, locked_step.locked, locked_step.step
+    )  # evidence may have moved it on just now
     if not new:
         return (facts.reason, facts.status) == (concern.reason, InstanceStatus.PAUSED)
-    await _alarm(at, Cause.RETURNED, concern.why)
+    await _alarm(locked_step, Cause.RETURNED, concern.why)
     if facts.status in (*FINAL, InstanceStatus.PAUSED):
         return False
-    await pause(at, Paused(reason=concern.reason), Cause.RETURNED)
+    await pause(locked_step, Paused(reason=concern.reason), Cause.RETURNED)
     return True
 
 
-async def _weigh(at: LockedStep, draft: StoredDraft, seen: Seen, facts: StepFacts, *, new: bool) -> Taken:
+async def _weigh(locked_step: LockedStep, draft: StoredDraft, seen: Seen, facts: StepFacts, *, new: bool) -> Taken:
     match draft.state:
         case DraftState.SENDING:
             return Taken(EvidenceEffect.KEPT)
         case DraftState.UNKNOWN:
-            await settle_as_seen(at, draft, seen, facts)
+            await settle_as_seen(locked_step, draft, seen, facts)
             return Taken(EvidenceEffect.SETTLES)
         case DraftState.SENT:
-            settled = await has_settled(at.connection, draft.id, seen.source)
+            settled = await has_settled(locked_step.connection, draft.id, seen.source)
             return Taken(EvidenceEffect.SETTLES if settled else EvidenceEffect.CONFIRMS)
     if not new:
         return Taken(EvidenceEffect.CONTRADICTS, paused=(facts.reason, facts.status) == _CONTRADICTED)
-    await _alarm(at, Cause.CONTRADICTED, f"its draft is {draft.state} ({draft.why}), but {why_seen(seen)}")
+    await _alarm(locked_step, Cause.CONTRADICTED, f"its draft is {draft.state} ({draft.why}), but {why_seen(seen)}")
     waits = facts.status in (InstanceStatus.ACTIVE, InstanceStatus.HELD)
     if draft.state is DraftState.PENDING and waits:
-        await pause(at, Paused(reason=Reason.EVIDENCE_CONTRADICTS), Cause.CONTRADICTED)
+        await pause(locked_step, Paused(reason=Reason.EVIDENCE_CONTRADICTS), Cause.CONTRADICTED)
         return Taken(EvidenceEffect.CONTRADICTS, paused=True)
     return Taken(EvidenceEffect.CONTRADICTS)
 
 
-async def _count_copies(at: LockedStep, draft: StoredDraft, seen: Seen) -> None:
+async def _count_copies(locked_step: LockedStep, draft: StoredDraft, seen: Seen) -> None:
     """One send makes one copy; two of them are what must never be."""
     if seen.kind is EvidenceKind.SENT_COPY:
-        copies = [one.source for one in await find_evidence(at.connection, draft.id) if one.kind is seen.kind]
+        copies = [one.source for one in await find_evidence(locked_step.connection, draft.id) if one.kind is seen.kind]
         if len(copies) > 1:
-            await _alarm(at, Cause.CONTRADICTED, f"its message was sent {len(copies)} times: {', '.join(copies[:5])}")
+            await _alarm(
+                locked_step, Cause.CONTRADICTED, f"its message was sent {len(copies)} times: {', '.join(copies[:5])}"
+            )
 
 
-async def contradicted(at: LockedStep, draft: StoredDraft | None) -> Paused | None:
+async def contradicted(locked_step: LockedStep, draft: StoredDraft | None) -> Paused | None:
     """Say whether a draft that may be claimed was seen outside already: then it must not be sent, whoever said so."""
-    seen = await find_evidence(at.connection, draft.id) if draft is not None else []
+    seen = await find_evidence(locked_step.connection, draft.id) if draft is not None else []
     if not seen:
         return None
-    await _alarm(at, Cause.CONTRADICTED, f"it was to be sent, but {why_seen(seen[0])}")
+    await _alarm(locked_step, Cause.CONTRADICTED, f"it was to be sent, but {why_seen(seen[0])}")
     return Paused(reason=Reason.EVIDENCE_CONTRADICTS)
 
 
-async def _alarm(at: LockedStep, cause: Cause, why: str) -> None:
-    await open_task(at.connection, at.locked.instance_id, at.step, TaskKind.ALARM, by=at.by, why=why, cause=cause)
+async def _alarm(locked_step: LockedStep, cause: Cause, why: str) -> None:
+    await open_task(
+        locked_step.connection,
+        locked_step.locked.instance_id,
+        locked_step.step,
+        TaskKind.ALARM,
+        by=locked_step.by,
+        why=why,
+        cause=cause,
+    )

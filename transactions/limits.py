@@ -22,7 +22,7 @@ _SLACK = timedelta(seconds=1)
 class Turn(NamedTuple):
     """A step that could be claimed now; `permitted` gives the first instant of its window, not before one."""
 
-    at: LockedStep
+    locked_step: LockedStep
     recipient: str
     sender: str
     now: datetime
@@ -32,8 +32,8 @@ class Turn(NamedTuple):
     @property
     def slot(self) -> Slot:
         """Its place among the sends of its sender."""
-        locked = self.at.locked
-        identity = draft_id(DraftKey(locked.instance_id, self.at.step))
+        locked = self.locked_step.locked
+        identity = draft_id(DraftKey(locked.instance_id, self.locked_step.step))
         return Slot(locked.workspace, self.sender.lower(), identity, locked.instance_id)
 
 
@@ -44,25 +44,27 @@ async def await_turn(turn: Turn, limits: Limits) -> Held | None:
     """
     if limits.lead_weekly_cap is not None:
         cap = limits.lead_weekly_cap
-        sends = await last_sends(turn.at.connection, turn.at.locked.workspace, turn.recipient, turn.now - WEEK, cap)
+        sends = await last_sends(
+            turn.locked_step.connection, turn.locked_step.locked.workspace, turn.recipient, turn.now - WEEK, cap
+        )
         if len(sends) >= cap:
             return _at_most_until_it_expires(turn, Held(until=sends[-1] + WEEK, reason=Reason.LEAD_WEEKLY_CAP))
     if not limits.of_sender:
         return None
-    await lock_slots(turn.at.connection, turn.slot)
+    await lock_slots(turn.locked_step.connection, turn.slot)
     held = await _await_slot(turn, limits)
     if held is None:
-        await keep_slot(turn.at.connection, turn.slot, turn.now, taken=True)
+        await keep_slot(turn.locked_step.connection, turn.slot, turn.now, taken=True)
         return None
     if held.until <= turn.expires_at:
-        await keep_slot(turn.at.connection, turn.slot, held.until, taken=False)
+        await keep_slot(turn.locked_step.connection, turn.slot, held.until, taken=False)
     return _at_most_until_it_expires(turn, held)
 
 
 async def count_turn(turn: Turn, limits: Limits) -> None:
     """Count a send that no limit holds, for those that are held."""
     if limits.of_sender:
-        await keep_slot(turn.at.connection, turn.slot, turn.now, taken=True)
+        await keep_slot(turn.locked_step.connection, turn.slot, turn.now, taken=True)
 
 
 def _at_most_until_it_expires(turn: Turn, held: Held) -> Held:
@@ -71,7 +73,7 @@ def _at_most_until_it_expires(turn: Turn, held: Held) -> Held:
 
 
 async def _await_slot(turn: Turn, limits: Limits) -> Held | None:
-    connection, slot, gap = turn.at.connection, turn.slot, limits.sender_gap
+    connection, slot, gap = turn.locked_step.connection, turn.slot, limits.sender_gap
     full = set()
     if limits.sender_daily_cap is not None:
         full = await full_days(connection, slot, start_of_day(turn.now), limits.sender_daily_cap)

@@ -40,21 +40,35 @@ def unknown_pause(draft: StoredDraft, code: str) -> Paused:
     )
 
 
-async def advance(at: LockedStep, state: DraftState, since: datetime) -> StepDone:
+async def advance(locked_step: LockedStep, state: DraftState, since: datetime) -> StepDone:
     """The step is behind us: make the next one current, or complete the instance."""
-    if at.step == at.locked.steps:
-        why, cause = f"step {at.step} of {at.step} {state}", Cause.COMPLETED
+    if locked_step.step == locked_step.locked.steps:
+        why, cause = f"step {locked_step.step} of {locked_step.step} {state}", Cause.COMPLETED
         completed = InstanceStatus.COMPLETED
-        await set_status(at.connection, at.locked.instance_id, completed, Reason.NONE, by=at.by, why=why, cause=cause)
-        return StepDone(state=state, steps=at.step)
-    due = after(since, parse_sequence(at.locked.definition).steps[at.step].wait, at.locked.lead.zone)
-    await set_current_step(at.connection, at.locked.instance_id, at.step + 1, due, at.by)
-    return StepDone(state=state, next_due_at=due, steps=at.locked.steps)
+        await set_status(
+            locked_step.connection,
+            locked_step.locked.instance_id,
+            completed,
+            Reason.NONE,
+            by=locked_step.by,
+            why=why,
+            cause=cause,
+        )
+        return StepDone(state=state, steps=locked_step.step)
+    due = after(
+        since, parse_sequence(locked_step.locked.definition).steps[locked_step.step].wait, locked_step.locked.lead.zone
+    )
+    await set_current_step(
+        locked_step.connection, locked_step.locked.instance_id, locked_step.step + 1, due, locked_step.by
+    )
+    return StepDone(state=state, next_due_at=due, steps=locked_step.locked.steps)
 
 
-async def pause(at: LockedStep, paused: Paused, cause: Cause) -> Paused:
+async def pause(locked_step: LockedStep, paused: Paused, cause: Cause) -> Paused:
     """Let the instance wait for a person."""
-    await pause_instance(at.connection, at.locked.instance_id, at.step, paused, by=at.by, cause=cause)
+    await pause_instance(
+        locked_step.connection, locked_step.locked.instance_id, locked_step.step, paused, by=locked_step.by, cause=cause
+    )
     return paused
 
 
@@ -66,24 +80,38 @@ async def pause_instance(
     await set_status(connection, instance_id, InstanceStatus.PAUSED, paused.reason, by=by, why=why, cause=cause)
 
 
-async def pause_behind_workflow(at: LockedStep, code: str = "") -> Paused:
+async def pause_behind_workflow(locked_step: LockedStep, code: str = "") -> Paused:
     """Let the instance wait for a person who looks for a message that the store has forgotten."""
-    named = message_hash(await read_link_key(at.connection), draft_id(DraftKey(at.locked.instance_id, at.step)))
-    return await pause(at, Paused(reason=Reason.STORE_IS_BEHIND, code=code, message_hash=named), Cause.RESTORED)
+    named = message_hash(
+        await read_link_key(locked_step.connection),
+        draft_id(DraftKey(locked_step.locked.instance_id, locked_step.step)),
+    )
+    return await pause(
+        locked_step, Paused(reason=Reason.STORE_IS_BEHIND, code=code, message_hash=named), Cause.RESTORED
+    )
 
 
-async def hold(at: LockedStep, held: Held, cause: Cause, code: str = "") -> Held:
+async def hold(locked_step: LockedStep, held: Held, cause: Cause, code: str = "") -> Held:
     """Let the instance wait until an instant."""
-    why = f"step {at.step}: {held.reason} {code}".rstrip()
-    words: dict[str, Any] = {"by": at.by, "why": why, "cause": cause}
-    await set_status(at.connection, at.locked.instance_id, InstanceStatus.HELD, held.reason, **words, until=held.until)
+    why = f"step {locked_step.step}: {held.reason} {code}".rstrip()
+    words: dict[str, Any] = {"by": locked_step.by, "why": why, "cause": cause}
+    await set_status(
+        locked_step.connection,
+        locked_step.locked.instance_id,
+        InstanceStatus.HELD,
+        held.reason,
+        **words,
+        until=held.until,
+    )
     return held
 
 
-async def stop(at: LockedStep, reason: Reason, cause: Cause, code: str = "") -> Stopped:
+async def stop(locked_step: LockedStep, reason: Reason, cause: Cause, code: str = "") -> Stopped:
     """End the instance; what was not claimed yet never will be."""
-    why = f"step {at.step}: {reason} {code}".rstrip()
-    await stop_instance(at.connection, at.locked.instance_id, reason, by=at.by, why=why, cause=cause)
+    why = f"step {locked_step.step}: {reason} {code}".rstrip()
+    await stop_instance(
+        locked_step.connection, locked_step.locked.instance_id, reason, by=locked_step.by, why=why, cause=cause
+    )
     return Stopped(reason=reason)
 
 
@@ -95,13 +123,15 @@ async def stop_instance(
     await set_status(connection, instance_id, InstanceStatus.STOPPED, reason, by=by, why=why, cause=cause)
 
 
-async def activate(at: LockedStep, cause: Cause, why: str, *, until: datetime | None = None) -> None:
+async def activate(locked_step: LockedStep, cause: Cause, why: str, *, until: datetime | None = None) -> None:
     """Let the instance go on: what it waited for is over."""
-    status, instance_id = InstanceStatus.ACTIVE, at.locked.instance_id
-    await set_status(at.connection, instance_id, status, Reason.NONE, by=at.by, why=why, cause=cause, until=until)
+    status, instance_id = InstanceStatus.ACTIVE, locked_step.locked.instance_id
+    await set_status(
+        locked_step.connection, instance_id, status, Reason.NONE, by=locked_step.by, why=why, cause=cause, until=until
+    )
 
 
-def current_result(at: LockedStep, facts: StepFacts) -> Recorded:
+def current_result(locked_step: LockedStep, facts: StepFacts) -> Recorded:
     """Say what is true of a step already, changing nothing."""
     draft = facts.draft
     state = draft.state if draft else DraftState.PENDING
@@ -111,17 +141,19 @@ def current_result(at: LockedStep, facts: StepFacts) -> Recorded:
         return Held(until=facts.now, reason=Reason.DRAFT_ALREADY_SENDING)
     if facts.status is InstanceStatus.STOPPED:
         return Stopped(reason=facts.reason)
-    behind = at.step < facts.current_step or facts.status is InstanceStatus.COMPLETED
+    behind = locked_step.step < facts.current_step or facts.status is InstanceStatus.COMPLETED
     if draft is None and behind:  # it was left out before there was one
-        return StepDone(state=DraftState.SKIPPED, next_due_at=_next_due(at, facts), steps=at.locked.steps)
+        return StepDone(
+            state=DraftState.SKIPPED, next_due_at=_next_due(locked_step, facts), steps=locked_step.locked.steps
+        )
     if state in _BEHIND or (state is DraftState.REFUSED and facts.status is not InstanceStatus.PAUSED):
-        return StepDone(state=state, next_due_at=_next_due(at, facts), steps=at.locked.steps)
+        return StepDone(state=state, next_due_at=_next_due(locked_step, facts), steps=locked_step.locked.steps)
     if facts.status is InstanceStatus.PAUSED:
         return Paused(reason=facts.reason, code=draft.code if draft else "")
     return Held(until=facts.until or facts.now, reason=facts.reason)
 
 
-def _next_due(at: LockedStep, facts: StepFacts) -> datetime | None:
-    if at.step == at.locked.steps:
+def _next_due(locked_step: LockedStep, facts: StepFacts) -> datetime | None:
+    if locked_step.step == locked_step.locked.steps:
         return None
-    return facts.until if facts.until and facts.current_step == at.step + 1 else facts.now
+    return facts.until if facts.until and facts.current_step == locked_step.step + 1 else facts.now

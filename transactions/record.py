@@ -47,7 +47,7 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
     if found is None:
         return Answered(Stopped(reason=Reason.NOT_ENROLLED))
     locked, facts = found
-    at = LockedStep(connection, locked, call.step, by)
+    locked_step = LockedStep(connection, locked, call.step, by)
     draft = facts.draft
     holds = draft is not None and str(draft.claim_token) == call.token
     if draft is None or not holds or draft.state not in _CLAIMED:
@@ -56,79 +56,120 @@ async def record(connection: AsyncConnection, call: RecordOutcome, by: str) -> A
             await add_note(connection, call.instance_id, call.step, "late_answer", by=by, why=why)
         stands = draft and (draft.state, draft.generation)
         if would_send_again(facts.status, stands, call.outcome, call.generation):
-            return Answered(await pause_behind_workflow(at, call.outcome.code))
-        return Answered(current_result(at, facts))
-    result = await _apply(at, draft, call.outcome, facts)
+            return Answered(await pause_behind_workflow(locked_step, call.outcome.code))
+        return Answered(current_result(locked_step, facts))
+    result = await _apply(locked_step, draft, call.outcome, facts)
     if facts.status is InstanceStatus.STOPPED and not isinstance(call.outcome, Unknown):
-        result = await stop(at, facts.reason, Cause.STOPPED)  # a stop came meanwhile: what was released stays unsent
+        result = await stop(
+            locked_step, facts.reason, Cause.STOPPED
+        )  # a stop came meanwhile: what was released stays unsent
     return Answered(result, late=draft.state is DraftState.UNKNOWN)
 
 
-async def _apply(at: LockedStep, draft: StoredDraft, outcome: Outcome, facts: StepFacts) -> Recorded:
+async def _apply(locked_step: LockedStep, draft: StoredDraft, outcome: Outcome, facts: StepFacts) -> Recorded:
     match outcome:
         case Sent():
-            await _move(at, draft, DraftState.SENT, outcome, "the provider took it")
-            return await advance(at, DraftState.SENT, facts.now)
+            await _move(locked_step, draft, DraftState.SENT, outcome, "the provider took it")
+            return await advance(locked_step, DraftState.SENT, facts.now)
         case Refused():
-            return await _apply_refusal(at, draft, outcome)
+            return await _apply_refusal(locked_step, draft, outcome)
         case NotSent():
-            await _move(at, draft, DraftState.PENDING, outcome, "not sent")
+            await _move(locked_step, draft, DraftState.PENDING, outcome, "not sent")
             held = Held(until=facts.now + back_off(draft.generation), reason=Reason.NOT_SENT)
-            return await hold(at, held, Cause.ANSWERED, outcome.code)
+            return await hold(locked_step, held, Cause.ANSWERED, outcome.code)
         case Unknown():
-            return await mark_unknown(at, draft, outcome, facts)
+            return await mark_unknown(locked_step, draft, outcome, facts)
         case _:
             assert_never(outcome)
 
 
-async def _apply_refusal(at: LockedStep, draft: StoredDraft, outcome: Refused) -> Recorded:
+async def _apply_refusal(locked_step: LockedStep, draft: StoredDraft, outcome: Refused) -> Recorded:
     match outcome.fault:
         case Fault.RECIPIENT:
-            await _move(at, draft, DraftState.REFUSED, outcome, "refused: the recipient")
-            await suppress(at.connection, at.locked.workspace, [draft.recipient], at.by, outcome.code)
-            return await stop(at, Reason.REFUSED_RECIPIENT, Cause.ANSWERED, outcome.code)
+            await _move(locked_step, draft, DraftState.REFUSED, outcome, "refused: the recipient")
+            await suppress(
+                locked_step.connection, locked_step.locked.workspace, [draft.recipient], locked_step.by, outcome.code
+            )
+            return await stop(locked_step, Reason.REFUSED_RECIPIENT, Cause.ANSWERED, outcome.code)
         case Fault.MESSAGE:
-            await _move(at, draft, DraftState.REFUSED, outcome, "refused: the message")
-            return await pause(at, Paused(reason=Reason.REFUSED_MESSAGE, code=outcome.code), Cause.ANSWERED)
+            await _move(locked_step, draft, DraftState.REFUSED, outcome, "refused: the message")
+            return await pause(locked_step, Paused(reason=Reason.REFUSED_MESSAGE, code=outcome.code), Cause.ANSWERED)
         case Fault.CONFIGURATION:
             # The message is fine and was surely not sent: once the configuration is mended, it may be.
-            await _move(at, draft, DraftState.PENDING, outcome, "refused: our configuration")
-            return await pause(at, Paused(reason=Reason.REFUSED_CONFIGURATION, code=outcome.code), Cause.ANSWERED)
+            await _move(locked_step, draft, DraftState.PENDING, outcome, "refused: our configuration")
+            return await pause(
+                locked_step, Paused(reason=Reason.REFUSED_CONFIGURATION, code=outcome.code), Cause.ANSWERED
+            )
 
 
-async def _move(at: LockedStep, draft: StoredDraft, to: DraftState, outcome: Outcome, why: str) -> None:
+async def _move(locked_step: LockedStep, draft: StoredDraft, to: DraftState, outcome: Outcome, why: str) -> None:
     why, cause = f"{why}: {outcome.code}", Cause.ANSWERED
-    await record_state(at.connection, draft, to, by=at.by, why=why, cause=cause, code=outcome.code, reply=outcome.reply)
+    await record_state(
+        locked_step.connection,
+        draft,
+        to,
+        by=locked_step.by,
+        why=why,
+        cause=cause,
+        code=outcome.code,
+        reply=outcome.reply,
+    )
     if draft.state is DraftState.UNKNOWN:
         why = f"the claim's own answer: {why}"
-        await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
+        await close_tasks(
+            locked_step.connection,
+            locked_step.locked.instance_id,
+            locked_step.step,
+            by=locked_step.by,
+            why=why,
+            cause=cause,
+        )
 
 
 async def mark_unknown(
-    at: LockedStep, draft: StoredDraft, outcome: Unknown, facts: StepFacts
+    locked_step: LockedStep, draft: StoredDraft, outcome: Unknown, facts: StepFacts
 ) -> Paused | StepDone | Stopped:
     """I3: keep the draft as it is until somebody knows, and ask a person; unless its message was seen meanwhile."""
     why, cause, unknown = f"may have been sent: {outcome.code}", Cause.UNANSWERED, DraftState.UNKNOWN
     if draft.state is not unknown:
         code, reply = outcome.code, outcome.reply
-        await record_state(at.connection, draft, unknown, by=at.by, why=why, cause=cause, code=code, reply=reply)
+        await record_state(
+            locked_step.connection, draft, unknown, by=locked_step.by, why=why, cause=cause, code=code, reply=reply
+        )
         draft = draft._replace(state=unknown, code=code, reply=reply)
-    if seen := await find_evidence(at.connection, draft.id):
-        return await settle_as_seen(at, draft, seen[0], facts)
+    if seen := await find_evidence(locked_step.connection, draft.id):
+        return await settle_as_seen(locked_step, draft, seen[0], facts)
     kind = TaskKind.SETTLE_OUTCOME
-    await open_task(at.connection, at.locked.instance_id, at.step, kind, by=at.by, why=why, cause=cause)
-    return await pause(at, unknown_pause(draft, outcome.code), cause)
+    await open_task(
+        locked_step.connection,
+        locked_step.locked.instance_id,
+        locked_step.step,
+        kind,
+        by=locked_step.by,
+        why=why,
+        cause=cause,
+    )
+    return await pause(locked_step, unknown_pause(draft, outcome.code), cause)
 
 
-async def settle_as_seen(at: LockedStep, draft: StoredDraft, seen: Seen, facts: StepFacts) -> StepDone | Stopped:
+async def settle_as_seen(
+    locked_step: LockedStep, draft: StoredDraft, seen: Seen, facts: StepFacts
+) -> StepDone | Stopped:
     """Its message was seen outside, so the draft that was unknown was sent. What has been stopped stays so."""
     why, cause = why_seen(seen), Cause.SEEN
-    await mark_settling(at.connection, draft.id, seen.source)
-    await record_state(at.connection, draft, DraftState.SENT, by=at.by, why=why, cause=cause)
-    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=cause)
+    await mark_settling(locked_step.connection, draft.id, seen.source)
+    await record_state(locked_step.connection, draft, DraftState.SENT, by=locked_step.by, why=why, cause=cause)
+    await close_tasks(
+        locked_step.connection,
+        locked_step.locked.instance_id,
+        locked_step.step,
+        by=locked_step.by,
+        why=why,
+        cause=cause,
+    )
     if facts.status is InstanceStatus.STOPPED:
-        return await stop(at, facts.reason, Cause.STOPPED)
-    return await advance(at, DraftState.SENT, facts.now)
+        return await stop(locked_step, facts.reason, Cause.STOPPED)
+    return await advance(locked_step, DraftState.SENT, facts.now)
 
 
 def why_seen(seen: Seen) -> str:

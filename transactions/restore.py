@@ -26,15 +26,15 @@ _BEHIND = {
 }
 
 
-def is_behind(at: LockedStep, facts: StepFacts) -> bool:
+def is_behind(locked_step: LockedStep, facts: StepFacts) -> bool:
     """Say whether the store stands at an earlier step than the workflow that asks."""
-    return at.step > facts.current_step and facts.status not in FINAL
+    return locked_step.step > facts.current_step and facts.status not in FINAL
 
 
-def awaits_truth(at: LockedStep, facts: StepFacts, call: SettleStep) -> bool:
+def awaits_truth(locked_step: LockedStep, facts: StepFacts, call: SettleStep) -> bool:
     """Say whether only a person can tell what the store has lost of a step."""
     draft = facts.draft
-    if is_behind(at, facts):
+    if is_behind(locked_step, facts):
         return True
     if facts.status in FINAL or (draft is not None and draft.state not in _OPEN):
         return False
@@ -46,54 +46,67 @@ def awaits_truth(at: LockedStep, facts: StepFacts, call: SettleStep) -> bool:
     return paused or forgotten
 
 
-async def pause_behind(at: LockedStep, facts: StepFacts) -> Paused:
+async def pause_behind(locked_step: LockedStep, facts: StepFacts) -> Paused:
     """Send nothing before a person has said what is true, of the step at which the workflow is."""
-    await _catch_up(at, facts)
-    return await pause_behind_workflow(at)
+    await _catch_up(locked_step, facts)
+    return await pause_behind_workflow(locked_step)
 
 
-async def settle_after_restore(at: LockedStep, facts: StepFacts, call: SettleStep) -> Settled:
+async def settle_after_restore(locked_step: LockedStep, facts: StepFacts, call: SettleStep) -> Settled:
     """Take a person's word for what the store has lost of a step. A plain resume says nothing of it."""
     draft = facts.draft
     match call.decision:
         case None:
-            return await pause_behind(at, facts)
+            return await pause_behind(locked_step, facts)
         case Decision.STOP:
-            return await stop(at, call.reason, Cause.STOPPED)
-        case _ if at.step > at.locked.steps:
+            return await stop(locked_step, call.reason, Cause.STOPPED)
+        case _ if locked_step.step > locked_step.locked.steps:
             return DecisionRefused(
-                sentence=f"the store was restored to a sequence that has no step {at.step}: upgrade it again, or stop"
+                sentence=f"the store was restored to a sequence without step {locked_step.step}: upgrade it again, or stop"
             )
         case Decision.NOT_SENT:
-            await pause_behind(at, facts)
-            await activate(at, Cause.SAID_NOT_SENT, f"{at.by} says not_sent")
+            await pause_behind(locked_step, facts)
+            await activate(locked_step, Cause.SAID_NOT_SENT, f"{locked_step.by} says not_sent")
             waits = draft is not None and draft.awaits_a_person
-            return await ask_a_person(at, draft, facts.now, facts.now) if draft and waits else Ready()
+            return await ask_a_person(locked_step, draft, facts.now, facts.now) if draft and waits else Ready()
         case Decision.SENT | Decision.SKIP:
-            await pause_behind(at, facts)
+            await pause_behind(locked_step, facts)
             await _close_superseded_draft(
-                at, draft, why := f"skipped here: {at.by} says {call.decision}, the store had lost it"
+                locked_step, draft, why := f"skipped here: {locked_step.by} says {call.decision}, the store had lost it"
             )
-            await activate(at, Cause.SKIPPED, why)
-            return await advance(at, DraftState.SKIPPED, facts.now)
+            await activate(locked_step, Cause.SKIPPED, why)
+            return await advance(locked_step, DraftState.SKIPPED, facts.now)
     return DecisionRefused(
-        sentence=f"the store was restored to an earlier point and does not know whether step {at.step} was sent: look "
-        f"for its message, then say sent, not_sent, skip or stop; {call.decision} says nothing about it"
+        sentence=f"the store was restored to an earlier point and does not know whether step {locked_step.step} was sent: "
+        f"look for its message, then say sent, not_sent, skip or stop; {call.decision} says nothing about it"
     )
 
 
-async def _catch_up(at: LockedStep, facts: StepFacts) -> None:
+async def _catch_up(locked_step: LockedStep, facts: StepFacts) -> None:
     """Bring the store to the step of the workflow, if it has so many; each between counts, with what is known of it."""
-    for step in range(facts.current_step, min(at.step, at.locked.steps)):
-        before = at._replace(step=step)
+    for step in range(facts.current_step, min(locked_step.step, locked_step.locked.steps)):
+        before = locked_step._replace(step=step)
         await pause_behind_workflow(before)  # a step that has no draft is told of in the ledger
         why = "skipped here: the workflow has it behind it, the store has lost what became of it"
-        await _close_superseded_draft(before, (await read_facts(at.connection, at.locked, step)).draft, why)
+        await _close_superseded_draft(
+            before, (await read_facts(locked_step.connection, locked_step.locked, step)).draft, why
+        )
         await activate(before, Cause.SKIPPED, why)
-        await set_current_step(at.connection, at.locked.instance_id, step + 1, facts.now, at.by)
+        await set_current_step(
+            locked_step.connection, locked_step.locked.instance_id, step + 1, facts.now, locked_step.by
+        )
 
 
-async def _close_superseded_draft(at: LockedStep, draft: StoredDraft | None, why: str) -> None:
+async def _close_superseded_draft(locked_step: LockedStep, draft: StoredDraft | None, why: str) -> None:
     if draft is not None and draft.state in _BEHIND:
-        await record_state(at.connection, draft, _BEHIND[draft.state], by=at.by, why=why, cause=Cause.RESTORED)
-    await close_tasks(at.connection, at.locked.instance_id, at.step, by=at.by, why=why, cause=Cause.RESTORED)
+        await record_state(
+            locked_step.connection, draft, _BEHIND[draft.state], by=locked_step.by, why=why, cause=Cause.RESTORED
+        )
+    await close_tasks(
+        locked_step.connection,
+        locked_step.locked.instance_id,
+        locked_step.step,
+        by=locked_step.by,
+        why=why,
+        cause=Cause.RESTORED,
+    )

@@ -53,25 +53,29 @@ def known_of(other: Other) -> Known:
     )
 
 
-def _has_come_since(at: LockedStep, others: Iterable[Other]) -> Other | None:
+def _has_come_since(locked_step: LockedStep, others: Iterable[Other]) -> Other | None:
     """Find the follow-up that stands against a draft which is frozen to an address that its lead has left."""
-    sequence, lead_id = parse_sequence(at.locked.definition), at.locked.lead.lead_id
+    sequence, lead_id = parse_sequence(locked_step.locked.definition), locked_step.locked.lead.lead_id
     if sequence.name == REPLY:
         return None
     running = (one for one in others if one.lead_id != lead_id and not one.over and one.sequence != REPLY)
     return next((one for one in running if not may_run_beside(sequence, known_of(one))), None)
 
 
-async def stands_against(at: LockedStep, frozen_to: str) -> Other | None:
+async def stands_against(locked_step: LockedStep, frozen_to: str) -> Other | None:
     """Find what stands against a step that is about to be claimed; None where a person let it go on.
 
     It is asked of the lead's address and, where a draft is frozen to another one, of that.
     """
-    connection, instance_id, workspace = at.connection, at.locked.instance_id, at.locked.workspace
-    first = came_first(instance_id, await find_others(connection, workspace, [], [at.locked.recipient]))
-    if first is None and frozen_to != at.locked.recipient:
-        first = _has_come_since(at, await find_others(connection, workspace, [], [frozen_to]))
-    if first is None or await was_decided(connection, instance_id, at.step, TaskKind.SHARED_RECIPIENT):
+    connection, instance_id, workspace = (
+        locked_step.connection,
+        locked_step.locked.instance_id,
+        locked_step.locked.workspace,
+    )
+    first = came_first(instance_id, await find_others(connection, workspace, [], [locked_step.locked.recipient]))
+    if first is None and frozen_to != locked_step.locked.recipient:
+        first = _has_come_since(locked_step, await find_others(connection, workspace, [], [frozen_to]))
+    if first is None or await was_decided(connection, instance_id, locked_step.step, TaskKind.SHARED_RECIPIENT):
         return None
     return first
 

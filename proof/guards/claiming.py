@@ -27,7 +27,7 @@ BREAKS = [
     Break(
         "what is behind is not claimed again",
         "transactions/claim.py",
-        "    return current_result(at, facts) if draft.state is not DraftState.PENDING else None\n",
+        "    return current_result(locked_step, facts) if draft.state is not DraftState.PENDING else None\n",
         "    return None\n",
         _ONE_CALL + "test_whoever_calls_after_the_record_is_told_the_recorded_result",
     ),
@@ -98,7 +98,7 @@ BREAKS = [
     Break(
         "what was seen outside is not claimed",
         "transactions/claim.py",
-        "no = no or await contradicted(at, draft) or await",
+        "no = no or await contradicted(locked_step, draft) or await",
         "no = no or await",
         _EVIDENCE + "test_what_was_seen_is_not_sent_again_though_its_provider_says_that_it_was_not_sent",
     ),
@@ -126,7 +126,7 @@ BREAKS = [
     Break(
         "an approval step asks before it sends",
         "transactions/claim.py",
-        "if draft is None and is_for_a_person(at) and",
+        "if draft is None and is_for_a_person(locked_step) and",
         "if draft is None and not at and",
         _WAITING + "test_it_is_asked_when_it_falls_due_whatever_holds_the_send",
     ),

@@ -31,7 +31,7 @@ BREAKS = [
     Break(
         "a failure that is not the address's own waits for a person",
         "transactions/evidence.py",
-        "    await pause(at, Paused(reason=concern.reason), Cause.RETURNED)\n",
+        "    await pause(locked_step, Paused(reason=concern.reason), Cause.RETURNED)\n",
         "",
         _CONSEQUENCES + "test_a_failure_that_is_not_the_addresss_own_waits_for_a_person_and_suppresses_nobody",
     ),

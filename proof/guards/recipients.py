@@ -90,7 +90,7 @@ BREAKS = [
         "a cap counts by recipient",
         "transactions/limits.py",
         "turn.recipient, turn.now - WEEK",
-        "turn.at.locked.instance_id, turn.now - WEEK",
+        "turn.locked_step.locked.instance_id, turn.now - WEEK",
         _RECIPIENTS + _CAP,
     ),
     Break(

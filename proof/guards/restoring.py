@@ -11,14 +11,14 @@ BREAKS = [
     Break(
         "a workflow that is further than the store waits",
         "transactions/restore.py",
-        "    return at.step > facts.current_step and ",
+        "    return locked_step.step > facts.current_step and ",
         "    return False and ",
         _FURTHER,
     ),
     Break(
         "a step that the store has left behind is not sent, draft or none",
         "transactions/claim.py",
-        "        return current_result(at, facts) if at.step < facts.current_step else None\n",
+        "        return current_result(locked_step, facts) if locked_step.step < facts.current_step else None\n",
         "        return None\n",
         _FURTHER,
     ),
