@@ -62,7 +62,7 @@ async def settle_after_restore(locked_step: LockedStep, facts: StepFacts, call: 
             return await stop(locked_step, call.reason, Cause.STOPPED)
         case _ if locked_step.step > locked_step.locked.steps:
             return DecisionRefused(
-                sentence=f"the store was restored to a sequence without step {locked_step.step}: upgrade it again, or stop"
+                sentence=f"the restored sequence has no step {locked_step.step}: upgrade it again, or stop"
             )
         case Decision.NOT_SENT:
             await pause_behind(locked_step, facts)
@@ -77,7 +77,7 @@ async def settle_after_restore(locked_step: LockedStep, facts: StepFacts, call: 
             await activate(locked_step, Cause.SKIPPED, why)
             return await advance(locked_step, DraftState.SKIPPED, facts.now)
     return DecisionRefused(
-        sentence=f"the store was restored to an earlier point and does not know whether step {locked_step.step} was sent: "
+        sentence=f"the store was restored and does not know whether step {locked_step.step} was sent: "
         f"look for its message, then say sent, not_sent, skip or stop; {call.decision} says nothing about it"
     )
 
