@@ -1,6 +1,6 @@
 """Run a worker until SIGTERM or SIGINT, then drain: no new step is begun, a begun send is finished and recorded.
 
-It reads FOLLOWUP_… and TEMPORAL_… variables, `.env`, or a devstack that runs here; README lists the settings.
+It reads FOLLOWUP_… and TEMPORAL_… variables, `.env`, or a devstack that runs here; docs/settings.md lists them.
 """
 
 import argparse

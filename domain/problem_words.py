@@ -31,4 +31,4 @@ def problem_words(problem: Any, own: Mapping[str, str]) -> str:
         return f"has {context['actual_length']} entries, and may have {context['max_length']}; remove some"
     if kind == "enum":
         return f"must be {context['expected']}"
-    return _WORDS.get(kind, "has a value that can't be read here; see the README for what it takes")
+    return _WORDS.get(kind, "has a value that can't be read here; see docs/sequences.md for what it takes")

@@ -17,6 +17,7 @@ from tests.docs import pages
 from tests.docs.pages import PAGES, ROOT
 
 README, OPERATIONS = ROOT / "README.md", ROOT / "docs" / "operations.md"
+SETTINGS, SEQUENCES = ROOT / "docs" / "settings.md", ROOT / "docs" / "sequences.md"
 _FILE = re.compile(r"\.?[\w.-]+(?:/[\w.-]+)*/?")
 _ENDINGS = {".py", ".md", ".toml", ".yaml", ".yml", ".csv", ".txt", ".sh"}
 # What a running `make run` makes, and what the reader writes.
@@ -111,13 +112,13 @@ def test_every_word_of_code_a_page_uses_is_in_the_code(page: Path) -> None:
     assert written - pages.words() - _FOREIGN == set()
 
 
-def test_the_readme_lists_every_setting_of_ours() -> None:
+def test_the_settings_page_lists_every_setting_of_ours() -> None:
     for name in Settings.model_fields:
-        assert f"| `{PREFIX}{name.upper()}` |" in README.read_text()
+        assert f"| `{PREFIX}{name.upper()}` |" in SETTINGS.read_text()
 
 
-def test_the_readme_lists_every_key_of_a_sequence() -> None:
-    written = set(pages.named(README))
+def test_the_sequences_page_lists_every_key_of_a_sequence() -> None:
+    written = set(pages.named(SEQUENCES))
     fields = [*Sequence.model_fields.items(), *Step.model_fields.items(), *Window.model_fields.items()]
     assert {field.alias or name for name, field in fields} | {"body_file"} <= written
 
