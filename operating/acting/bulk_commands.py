@@ -44,7 +44,7 @@ def tell_many(reached: Reach, many: Many, command: Command, note: str, *, as_jso
         try:
             reached.run(lambda at: _tell(at, _choice(at, many), command, note, counted, tally))
         except SystemExit:
-            tally.ended_early = tally.ended_early or "it was broken off"
+            tally.ended_early = tally.ended_early or "it was interrupted"
             _say(counted, tally, as_json=as_json)  # what went wrong was said; what was done before is not lost with it
             raise
     _say(counted, tally, as_json=as_json)
@@ -76,7 +76,7 @@ def _confirm(sentence: str, many: Many) -> None:
     if many.yes:
         return
     if not can_ask():
-        typer.echo(f"{sentence} Nobody can be asked here, so nothing was changed: say it with --yes", err=True)
+        typer.echo(f"{sentence} Not a terminal: pass --yes to confirm. Nothing was changed.", err=True)
         raise typer.Exit(1)
     if not typer.confirm(f"{sentence} Go on?", err=True):
         typer.echo("nothing was changed", err=True)

@@ -1,4 +1,4 @@
-"""`followup audit`: what was sent twice, what is stuck, what does not add up."""
+"""`followup audit`: what was sent twice, what is stuck, which counts do not match."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -34,4 +34,4 @@ def identity(counts: dict[str, int], expected: int | None = None) -> str:
     parts = " + ".join(f"{counts.get(kind, 0):,} {kind}" for kind in shown)
     total = sum(counts.values())
     steps = total if expected is None else expected
-    return f"{steps:,} steps = {parts}" + ("" if total == steps else f"; these are {total:,}: it does not add up")
+    return f"{steps:,} steps = {parts}" + ("" if total == steps else f"; these are {total:,}: the counts do not match")

@@ -44,7 +44,7 @@ def _head(story: Story) -> Iterator[Text]:
 def _drafts(drafts: Iterable[ShownDraft]) -> Iterator[Text]:
     for draft in drafts:
         yield Text()
-        tries = f", for the {draft.generation}. time" if draft.generation > 1 else ""
+        tries = f", attempt {draft.generation}" if draft.generation > 1 else ""
         yield Text.assemble((f"Step {draft.step}: ", "bold"), (draft.state, style_of(draft.state)), tries)
         if draft.message_id:  # a manual step has none of these
             yield Text(_row("subject") + printable(draft.subject))

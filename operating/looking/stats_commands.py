@@ -55,7 +55,7 @@ def stats(
 
     Pending: its turn has not come, or its outcome is not recorded yet. Held: an instant or a person is waited for.
     Skipped: a person went on without it. Stopped: a stop came first. Unknown: it may have been sent. The exit code is 0
-    only when it adds up.
+    only when the counts match.
 
     Example: `followup stats --sequence no-reply`
     """
@@ -99,4 +99,4 @@ def _print(found: Stats) -> None:
     console().print(table)
     total = {str(kind): count for kind, count in found.total.items()}
     typer.echo(f"\n{found.instances:,} follow-ups, {identity(total, found.steps)}")
-    typer.echo("it adds up" if found.adds_up else "it does not add up: `followup audit` names the steps")
+    typer.echo("the counts match" if found.adds_up else "the counts do not match: `followup audit` names the steps")

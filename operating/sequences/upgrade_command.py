@@ -129,7 +129,7 @@ def _is_confirmed(looked: _Looked, *, yes: bool) -> bool:
         return True
     sentence = f"This moves {_amount(looked.moves)} to version {looked.to.version}."
     if not can_ask():
-        typer.echo(f"{sentence} Nobody can be asked here, so nothing was changed: say it with --yes", err=True)
+        typer.echo(f"{sentence} Not a terminal: pass --yes to confirm. Nothing was changed.", err=True)
         return False
     if not typer.confirm(f"{sentence} Go on?", err=True):
         typer.echo("nothing was changed", err=True)

@@ -126,7 +126,7 @@ def _read(file: Path, progress: Progress) -> list[str]:
 def list_(
     context: typer.Context,
     prefix: Annotated[str, typer.Argument(help="Only those that begin so: @ shows domains.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1_000_000,
+    limit: Annotated[int, typer.Option(min=1, help="At most N.")] = 1_000_000,
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, which `add --csv` takes.")] = False,
 ) -> None:

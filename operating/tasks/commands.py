@@ -32,7 +32,7 @@ def _fingerprint(written: str | None) -> str | None:
 
 
 Kind = Annotated[TaskKind | None, typer.Option(help="Only those of this kind.")]
-Limit = Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")]
+Limit = Annotated[int, typer.Option(min=1, max=100_000, help="At most N.")]
 
 
 @all_tasks.command("tasks")
@@ -51,7 +51,7 @@ def tasks(context: typer.Context, kind: Kind = None, limit: Limit = 100, as_json
         found = reached.run(work)
     _print(found, as_json=as_json)
     if not found:
-        typer.echo("nothing needs a person", err=True)
+        typer.echo("no open tasks", err=True)
     elif len(found) == limit:
         typer.echo(f"these are the oldest {limit}; --limit shows more", err=True)
 

@@ -115,7 +115,7 @@ async def test_where_nobody_can_be_asked_nothing_changes_without_a_yes(scene: Sc
     await scene.enroll(a_sequence(LATER), a_lead("lead-1"), a_lead("lead-2"))
     ran = await followup("stop", "--sequence", "no-reply")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.said.startswith("This stops 2 follow-ups of sequence no-reply. Nobody can be asked here")
+    assert ran.said.startswith("This stops 2 follow-ups of sequence no-reply. Not a terminal")
     assert await scene.rows("SELECT 1 FROM ledger WHERE subject = 'note'") == []
 
 

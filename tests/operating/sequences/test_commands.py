@@ -165,7 +165,7 @@ async def test_an_upgrade_says_what_would_happen_and_does_nothing_unless_told_so
     assert "changed: step 1: body; step 2 is new" in out
     assert "1: step 2, body: 'name' is undefined" in out
     assert "(such as w:no-reply:lead-2)" in out
-    assert "Nobody can be asked here, so nothing was changed: say it with --yes" in said
+    assert "Not a terminal: pass --yes to confirm. Nothing was changed." in said
     assert len(await scene.rows("SELECT DISTINCT version FROM instances")) == 2
     code, _, said = await beside("upgrade", "other", "--to", to, "--yes")
     assert (code, "that file is of sequence no-reply, and other is meant" in said) == (1, True)
