@@ -17,6 +17,7 @@ from tests.docs import pages
 from tests.docs.pages import PAGES, ROOT
 
 README, OPERATIONS = ROOT / "README.md", ROOT / "docs" / "operations.md"
+GLOSSARY = ROOT / "docs" / "glossary.md"
 SETTINGS, SEQUENCES = ROOT / "docs" / "settings.md", ROOT / "docs" / "sequences.md"
 _FILE = re.compile(r"\.?[\w.-]+(?:/[\w.-]+)*/?")
 _ENDINGS = {".py", ".md", ".toml", ".yaml", ".yml", ".csv", ".txt", ".sh"}
@@ -121,6 +122,12 @@ def test_the_sequences_page_lists_every_key_of_a_sequence() -> None:
     written = set(pages.named(SEQUENCES))
     fields = [*Sequence.model_fields.items(), *Step.model_fields.items(), *Window.model_fields.items()]
     assert {field.alias or name for name, field in fields} | {"body_file"} <= written
+
+
+def test_the_glossary_defines_each_term_once_and_in_order() -> None:
+    terms = re.findall(r"^\| ([\w -]+) \| .* \| .* \|$", GLOSSARY.read_text(), re.MULTILINE)[1:]
+    assert len(terms) > 30
+    assert terms == sorted(set(terms))
 
 
 def test_the_readmes_example_is_the_example() -> None:
