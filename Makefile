@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 LOCKED := $(INSTALL) --require-hashes --requirement
 RESOLVE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml --extra build
-# Who forbids Python to keep what it compiled would have each of hundreds of processes compile everything anew
+# Who forbids Python to keep what it compiled would have each of hundreds of processes compile everything again
 unexport PYTHONDONTWRITEBYTECODE
 # A lock says only what those before it don't (the shell reads them, when its turn comes: the line before wrote them)
 BEYOND = $(1:%=--constraint %) $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' $(1))
@@ -33,7 +33,7 @@ check: .venv/dev.stamp ## The gate: format, lint, types, import rules, tests
 	$(BIN)/lint-imports
 	$(TESTS)
 
-format: .venv/dev.stamp ## Format the code and mend what the linter can mend
+format: .venv/dev.stamp ## Format the code and fix what the linter can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
@@ -52,7 +52,7 @@ mutate: .venv/dev.stamp ## Break each guard in a copy, one at a time, and see it
 model: .venv/made.stamp ## Play the claim protocol in every order, then without each guard (needs spin and gcc)
 	@exec $(BIN)/python -m proof.model $(ARGS)
 
-lock: .venv/dev.stamp ## Write the locks anew after pyproject.toml changed; ARGS=--upgrade takes newer versions
+lock: .venv/dev.stamp ## Write the locks again after pyproject.toml changed; ARGS=--upgrade takes newer versions
 	$(RESOLVE) $(ARGS) --output-file requirements.lock
 	$(RESOLVE) $(ARGS) --output-file requirements-run.lock --extra devstack $(call BEYOND,requirements.lock)
 	$(RESOLVE) $(ARGS) --output-file requirements-dev.lock --extra devstack --extra dev \

@@ -62,7 +62,7 @@ def resume(
     A plain resume of many leaves out those that wait for a decision of their own, above all unknown sends.
 
     Examples: `followup resume no-reply:lead-4 --decision sent --note 'found it in the Sent folder'`,
-    `followup resume --all --note 'the password is mended'`
+    `followup resume --all --note 'the password is fixed'`
     """
     reached = reach(context)
     many = Many(sequence, lead, all_, yes)
