@@ -37,7 +37,7 @@ _log = logging.getLogger("worker")
 _TRY_AGAIN = timedelta(seconds=2)
 # Connecting, claiming and recording around the provider's answer.
 _AROUND_A_SEND = timedelta(seconds=90)
-# The workflow's modules keep no state, so each follow-up need not import them anew: that took a sixth of its processor
+# The workflow's modules keep no state, so each follow-up need not import them again: that took a sixth of its processor
 # time. That they ask for nothing that may differ at a replay is held by tests/replay, where the sandbox imports them.
 _RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows"))
 

@@ -49,7 +49,7 @@ class Temporal:
         client = await Client.connect(self.address)
         await search_attributes.register(client)
         if wrong := await search_attributes.missing_or_wrong(client):
-            raise DevstackError("\n".join([*wrong, f"remove {self._folder} to begin anew"]))
+            raise DevstackError("\n".join([*wrong, f"remove {self._folder} to start again"]))
 
     async def stop(self) -> None:
         """Stop decently; in memory there is nothing to save, so at once. Does nothing when it is down."""

@@ -31,7 +31,7 @@ class Decision(StrEnum):
     """What is said of a paused instance.
 
     RESUME: go on; on an unknown draft it means SENT, because a duplicate is worse than a miss.
-    SENT: the message did go out. NOT_SENT: it surely did not; the same draft is claimed anew.
+    SENT: the message did go out. NOT_SENT: it surely did not; the same draft is claimed again.
     SKIP: go on without this step. STOP: end the follow-up.
     """
 

@@ -99,7 +99,7 @@ class EventDoor:
         except FileError as error:
             _log.error("sequence %s can't be used: %s", name, error)
             raise NotTakenError(
-                f"sequence {name} can't be used, the log says why: mend it, then deliver the event again"
+                f"sequence {name} can't be used, the log says why: fix it, then deliver the event again"
             ) from None
         if sequence is None:
             raise EventError(["data.sequence: there is none of this name: check it, or add its file"])

@@ -1,4 +1,4 @@
-"""A frozen message read as its recipient sees it, and written anew with other words: everything else stays."""
+"""A frozen message read as its recipient sees it, and written again with other words: everything else stays."""
 
 import email
 import hashlib

@@ -145,7 +145,7 @@ def _bad_syntax(source: str, error: TemplateSyntaxError) -> str:
     line = source.splitlines()[error.lineno - 1 : error.lineno]
     if line and (foreign := re.search(r"\{\{[{#/>^&!][^{}]{0,40}", line[0])):
         return f"{foreign[0]}… is another template language: write {{{{ name }}}}, or {{% if name is defined %}}"
-    return f"{error.message}: mend the template"
+    return f"{error.message}: fix the template"
 
 
 def _missing(error: UndefinedError) -> str:

@@ -10,7 +10,7 @@ from store.tables import Draft
 
 
 class Rewritten(NamedTuple):
-    """What a draft says now: frozen anew, so that an approval of what it said before is void.
+    """What a draft says now: frozen again, so that an approval of what it said before is void.
 
     `subject` is None where it stays: an answer has that of its thread, stored without the `Re:` it is sent with.
     """

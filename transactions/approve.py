@@ -128,7 +128,7 @@ async def decide(locked_step: LockedStep, facts: StepFacts, draft: StoredDraft, 
     decided: dict[str, Any] = {"by": locked_step.by, "why": why, "cause": cause}
     await record_state(locked_step.connection, draft, state, **decided)
     await close_tasks(locked_step.connection, locked_step.locked.instance_id, locked_step.step, **decided)
-    # it expires anew from here, for a run that begins again as well
+    # it expires again from here, for a run that begins again as well
     await activate(locked_step, cause, why, until=facts.now)
     return Ready()
 

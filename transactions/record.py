@@ -95,7 +95,7 @@ async def _apply_refusal(locked_step: LockedStep, draft: StoredDraft, outcome: R
             await _move(locked_step, draft, DraftState.REFUSED, outcome, "refused: the message")
             return await pause(locked_step, Paused(reason=Reason.REFUSED_MESSAGE, code=outcome.code), Cause.ANSWERED)
         case Fault.CONFIGURATION:
-            # The message is fine and was surely not sent: once the configuration is mended, it may be.
+            # The message is fine and was surely not sent: once the configuration is fixed, it may be.
             await _move(locked_step, draft, DraftState.PENDING, outcome, "refused: our configuration")
             return await pause(
                 locked_step, Paused(reason=Reason.REFUSED_CONFIGURATION, code=outcome.code), Cause.ANSWERED

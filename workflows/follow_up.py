@@ -58,7 +58,7 @@ class FollowUpWorkflow(Inbox):
         return Ending(status=self._at.status, reason=self._at.reason)
 
     def _heed_cancellation(self) -> None:
-        """Take a cancellation for a stop by an operator: a follow-up ends counted, not broken off."""
+        """Take a cancellation for a stop by an operator: a follow-up ends counted, not interrupted."""
         if not self._cancelled and workflow.cancellation_reason() is not None:
             self._cancelled = True
             self.put(Stop(by="cancellation"), by_update=True)
@@ -146,7 +146,7 @@ class FollowUpWorkflow(Inbox):
         result = await self._ask_for(asked.command, asked.not_sent_from)
         self._apply(result)
         if isinstance(result, Ready):
-            self._at.due_at = self._at.until  # a person has looked: it expires anew from here
+            self._at.due_at = self._at.until  # a person has looked: it expires again from here
         if isinstance(result, DecisionRefused):
             if isinstance(asked.command, Approve | Reject | Done):
                 self._apply(await self._asking.settle(None))  # what was seen is old: the page shows what is so

@@ -13,7 +13,7 @@ WHAT_HAPPENED = {
     Reason.REFUSED_CONFIGURATION: "The provider refused **us** (credentials, sender, policy). The message was not "
     "sent. Mend the configuration, then resume: the same message is tried again.",
     Reason.EXPIRED: "The step fell due too long ago to be sent without a person's word. Resume sends it now; or, where "
-    "it has to be approved or done by a person, waits for that anew.",
+    "it has to be approved or done by a person, waits for that again.",
     Reason.STEP_FAILED: "Delivering failed several times by our own fault; nothing was sent. See the worker's log.",
     Reason.UNRENDERABLE: "The lead's data no longer fill the template; nothing was sent. Mend them, then resume.",
     Reason.EVIDENCE_CONTRADICTS: "The message counts as not sent, but was **seen outside**. Resuming does not send it.",

@@ -102,7 +102,7 @@ def _mapping(node: yaml.MappingNode, place: Place, tree: Tree, problems: list[st
         if not isinstance(key_node, yaml.ScalarNode):
             meant = "braces begin keys and values: " + _QUOTED.format(key="subject")
             is_braced = _rest_of_line(key_node.start_mark).startswith("{")
-            problems.append(f"{line}: {meant if is_braced else 'a key must be a plain word; mend the YAML'}")
+            problems.append(f"{line}: {meant if is_braced else 'a key must be a plain word; fix the YAML'}")
         elif key in mapping:
             problems.append(f"{line}: {key}: is given twice, first on line {tree.lines[*place, key]}; remove one")
         else:
@@ -128,7 +128,7 @@ def _bad_syntax(text: str, line: int, error: yaml.MarkedYAMLError) -> str:
         and "\t" in written[line - 1][: len(written[line - 1]) - len(written[line - 1].lstrip())]
     ):
         return "is indented with a tab; indent it with spaces"
-    return f"{error.problem}; mend the YAML"
+    return f"{error.problem}; fix the YAML"
 
 
 def _needs_quotes(text: str) -> str | None:

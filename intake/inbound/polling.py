@@ -1,6 +1,6 @@
 """Reading a mailbox: each message of a folder is taken once, and copies of unknown sends are looked for among the sent.
 
-Nothing is lost by breaking off: what was not marked is taken again, and whoever takes it recognises it.
+Nothing is lost by an interruption: what was not marked is taken again, and whoever takes it recognises it.
 """
 
 import asyncio

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 # Over HTTP, where the signature is of the whole: 25 MB of attachments, which is what most servers take, are 35 MB in
 # base64. Of any message only its beginning is read.
 MOST_BYTES = 50 * 1024 * 1024
-# How long somebody who writes anew is taken to answer what we wrote last.
+# How long somebody who writes a new message is taken to answer what we wrote last.
 _ANSWERS_FOR = timedelta(days=30)
 
 
@@ -132,7 +132,7 @@ class InboundDoor:
         return answer.model_copy(update={"evidence": taken.bearing, "event": event})
 
     async def _take_unnamed(self, inbound: Inbound, came_at: datetime) -> InboundAnswer:
-        """Take what a person, or their program, wrote anew: it proves nothing of a message, but it is their word."""
+        """Take what a person, or their program, wrote as a new message: no proof of ours, but their word."""
         named = None
         if inbound.kind in (InboundKind.REPLY, InboundKind.AUTO_REPLY):
             named = await self.recorder.find_written_to(inbound.senders, came_at - _ANSWERS_FOR)

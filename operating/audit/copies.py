@@ -20,5 +20,5 @@ def copy_findings(copies: Sequence[SentCopy]) -> Iterator[Finding]:
 
 
 def _folder(source: str) -> str:
-    """Leave out the number of the message; a folder that was numbered anew shows each copy once more."""
+    """Leave out the number of the message; a folder that was numbered again shows each copy once more."""
     return source.rpartition("/")[0]

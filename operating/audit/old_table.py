@@ -36,7 +36,7 @@ def read_old_table(path: Path) -> OldTable:
         try:
             at = _instant(row["time"])
         except ValueError:
-            problems.append(f"{path}:{line}: time: is not an instant such as 2026-03-02T09:00:00Z; mend it")
+            problems.append(f"{path}:{line}: time: is not an instant such as 2026-03-02T09:00:00Z; fix it")
             continue
         if task := _task(row):
             tasks.append(TaskRow(row["instance"], row["step"], task, at))
@@ -60,7 +60,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 elif any(cells):
                     raise FileError([f"{path}:{reader.line_num}: has {len(cells)} cells, the header has {len(header)}"])
         except csv.Error as error:
-            raise FileError([f"{path}:{reader.line_num}: is not CSV ({error}); mend it"]) from None
+            raise FileError([f"{path}:{reader.line_num}: is not CSV ({error}); fix it"]) from None
 
 
 def _task(row: dict[str, str]) -> str:

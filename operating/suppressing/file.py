@@ -34,7 +34,7 @@ def read_entries(path: Path, read: Callable[[], Any]) -> list[str]:
         except ValueError as error:
             problems.append(f"{path}:{row}: {error}")
     if problems:
-        raise FileError([*problems, f"{path}: nothing was changed: mend these rows, then say it again"])
+        raise FileError([*problems, f"{path}: nothing was changed: fix these rows, then run it again"])
     return list(entries)
 
 

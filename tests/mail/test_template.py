@@ -227,7 +227,7 @@ def test_a_template_that_is_too_long_or_too_deep_is_an_error() -> None:
 
 
 def test_a_syntax_error_names_its_line() -> None:
-    with pytest.raises(TemplateError, match="mend the template") as error:
+    with pytest.raises(TemplateError, match="fix the template") as error:
         check_template("Hello\n\n{{ name")
     assert error.value.line == 3
 

@@ -83,7 +83,7 @@ async def test_of_a_csv_with_bad_rows_all_are_told_and_nothing_is_written(follow
         f"followup: {file}:3: is not an address: give one such as ada@example.com",
         f"followup: {file}:5: is not a domain: give one such as @example.com",
         f"followup: {file}:7: is not an address: give one such as ada@example.com",
-        f"followup: {file}: nothing was changed: mend these rows, then say it again",
+        f"followup: {file}: nothing was changed: fix these rows, then run it again",
     ]
 
 
