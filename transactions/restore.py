@@ -77,7 +77,7 @@ async def settle_after_restore(locked_step: LockedStep, facts: StepFacts, call: 
             await activate(locked_step, Cause.SKIPPED, why)
             return await advance(locked_step, DraftState.SKIPPED, facts.now)
     return DecisionRefused(
-        sentence=f"the store was restored and does not know whether step {locked_step.step} was sent: "
+        sentence=f"restored to an earlier point, the store does not know if step {locked_step.step} was sent: "
         f"look for its message, then say sent, not_sent, skip or stop; {call.decision} says nothing about it"
     )
 
