@@ -162,7 +162,7 @@ async def test_the_table_shows_the_counts_and_says_that_they_add_up(scene: Scene
         ["no-reply", "1", "1", "0", "1", "0", "0", "0", "0", "0"],
         [],
         SUM.split(),
-        ["it", "adds", "up"],
+        ["the", "counts", "match"],
     ]
     counts = json.loads((await followup("stats", "--json")).out)
     assert {kind: counts[kind] for kind in StepKind if counts[kind]} == dict(await assert_counted(scene))
