@@ -4,7 +4,6 @@
 """
 
 from datetime import datetime
-from typing import Any
 
 from domain.cause import Cause, cause_of
 from domain.command import Decision, Verdict
@@ -14,13 +13,11 @@ from domain.instance import FINAL, InstanceStatus, Reason
 from domain.sequence import Step
 from domain.step import Awaiting, DecisionRefused, Paused, Ready, Recorded, Settled, SettleStep
 from domain.task import REMIND_AFTER, TaskKind
-from store.drafts import StoredDraft, record_state
+from store.drafts import StoredDraft
 from store.facts import StepFacts
-from store.instances import set_status
 from store.ledger import add_note, was_noted
-from store.tasks import close_tasks, open_task
-from transactions.drafting import parse_sequence
-from transactions.moves import LockedStep, activate, advance, current_result, pause, stop
+from transactions.locked_step import LockedStep
+from transactions.moves import activate, advance, current_result, pause, stop
 
 # What the reminder is called in the ledger.
 OVERDUE = "overdue"
@@ -47,20 +44,9 @@ async def ask_a_person(locked_step: LockedStep, draft: StoredDraft, since: datet
     reason = Reason.MANUAL_STEP if manual else Reason.APPROVAL
     kind = TaskKind.MANUAL_STEP if manual else TaskKind.APPROVE_DRAFT
     status, words = InstanceStatus.AWAITING_APPROVAL, f"step {locked_step.step}: {reason}"
-    asked: dict[str, Any] = {"by": locked_step.by, "cause": Cause.ASKED}
-    await set_status(
-        locked_step.connection, locked_step.locked.instance_id, status, reason, why=words, until=since, **asked
-    )
+    await locked_step.set_status(status, reason, Cause.ASKED, words, until=since)
     instructions = draft.content.decode() if manual else ""
-    await open_task(
-        locked_step.connection,
-        locked_step.locked.instance_id,
-        locked_step.step,
-        kind,
-        why=str(reason),
-        instructions=instructions,
-        **asked,
-    )
+    await locked_step.open_task(kind, Cause.ASKED, str(reason), instructions=instructions)
     return _awaiting(locked_step, draft, since, now)
 
 
@@ -77,7 +63,7 @@ def _awaiting(locked_step: LockedStep, draft: StoredDraft, since: datetime, now:
 
 
 def _step(locked_step: LockedStep) -> Step:
-    return parse_sequence(locked_step.locked.definition).step(locked_step.step)
+    return locked_step.sequence.step(locked_step.step)
 
 
 async def still_waits(locked_step: LockedStep, facts: StepFacts, draft: StoredDraft) -> Recorded:
@@ -96,7 +82,7 @@ async def still_waits(locked_step: LockedStep, facts: StepFacts, draft: StoredDr
 
 
 async def _remind(locked_step: LockedStep, since: datetime) -> None:
-    instance_id = locked_step.locked.instance_id
+    instance_id = locked_step.instance_id
     if not await was_noted(locked_step.connection, instance_id, locked_step.step, OVERDUE, since + REMIND_AFTER):
         why = f"it waits for a person for more than {write_duration(REMIND_AFTER)}"
         await add_note(locked_step.connection, instance_id, locked_step.step, OVERDUE, by=locked_step.by, why=why)
@@ -125,9 +111,7 @@ async def decide(locked_step: LockedStep, facts: StepFacts, draft: StoredDraft, 
     why = said(cause, locked_step.by)
     if state is not DraftState.PENDING:
         return await _end(locked_step, draft, state, cause, why, facts.now)
-    decided: dict[str, Any] = {"by": locked_step.by, "why": why, "cause": cause}
-    await record_state(locked_step.connection, draft, state, **decided)
-    await close_tasks(locked_step.connection, locked_step.locked.instance_id, locked_step.step, **decided)
+    await locked_step.settle_draft(draft, state, cause, why)
     # it expires again from here, for a run that begins again as well
     await activate(locked_step, cause, why, until=facts.now)
     return Ready()
@@ -135,16 +119,7 @@ async def decide(locked_step: LockedStep, facts: StepFacts, draft: StoredDraft, 
 
 async def close_shared(locked_step: LockedStep, why: str) -> None:
     """Close the task of a step that may go beside the other follow-up of its address."""
-    kind, cause = TaskKind.SHARED_RECIPIENT, Cause.RESUMED
-    await close_tasks(
-        locked_step.connection,
-        locked_step.locked.instance_id,
-        locked_step.step,
-        by=locked_step.by,
-        why=why,
-        cause=cause,
-        kind=kind,
-    )
+    await locked_step.close_tasks(Cause.RESUMED, why, kind=TaskKind.SHARED_RECIPIENT)
 
 
 def said(word: str, by: str) -> str:
@@ -155,9 +130,7 @@ def said(word: str, by: str) -> str:
 async def _end(
     locked_step: LockedStep, draft: StoredDraft, state: DraftState, cause: Cause, why: str, now: datetime
 ) -> Recorded:
-    decided: dict[str, Any] = {"by": locked_step.by, "why": why, "cause": cause}
-    await record_state(locked_step.connection, draft, state, **decided)
-    await close_tasks(locked_step.connection, locked_step.locked.instance_id, locked_step.step, **decided)
+    await locked_step.settle_draft(draft, state, cause, why)
     await activate(locked_step, cause, why)
     return await advance(locked_step, state, now)
 

@@ -25,7 +25,8 @@ from transactions.approve import ask_a_person, is_for_a_person, still_waits
 from transactions.drafting import make_draft, make_manual_draft, parse_sequence, sender_of_thread
 from transactions.evidence import contradicted
 from transactions.limits import Turn, await_turn, count_turn
-from transactions.moves import LockedStep, current_result, hold, pause, stop
+from transactions.locked_step import LockedStep
+from transactions.moves import current_result, hold, pause, stop
 from transactions.restore import is_behind, pause_behind
 from transactions.sending_policy import SendingPolicy
 from transactions.settle import settle_sending
@@ -53,16 +54,20 @@ async def claim_step(
     terms = replace(terms, sender=await sender_of_thread(connection, locked, facts, terms.sender))
     goes_to = _goes_to(locked, draft)
     first = await stands_against(locked_step, goes_to) if facts.recipient_in_use else None
-    true = _circumstances(call, locked, facts, in_use=first is not None)
-    no = forbidden(true)
-    if first is not None and no == Paused(reason=Reason.RECIPIENT_IN_USE):
+    circumstances = _circumstances(call, locked, facts, in_use=first is not None)
+    blocker = forbidden(circumstances)
+    if first is not None and blocker == Paused(reason=Reason.RECIPIENT_IN_USE):
         await open_shared_task(connection, call.instance_id, call.step, first, claim.by)
-    if draft is None and is_for_a_person(locked_step) and (no is None or isinstance(no, Held)):
+    if draft is None and is_for_a_person(locked_step) and (blocker is None or isinstance(blocker, Held)):
         # what merely holds a send holds no question: it is asked now, and what is approved waits then
         return await _ask(locked_step, facts, call, terms)
-    no = no or await contradicted(locked_step, draft) or await _await_turn(locked_step, goes_to, true, terms)
-    if no is not None:
-        return await _keep(locked_step, facts, no)
+    blocker = (
+        blocker
+        or await contradicted(locked_step, draft)
+        or await _await_turn(locked_step, goes_to, circumstances, terms)
+    )
+    if blocker is not None:
+        return await _keep(locked_step, facts, blocker)
     return await _claim(locked_step, facts, claim, terms)
 
 
@@ -93,11 +98,11 @@ def _goes_to(locked: LockedLead, draft: StoredDraft | None) -> str:
 
 
 async def _await_turn(
-    locked_step: LockedStep, recipient: str, true: Circumstances, terms: SendingPolicy
+    locked_step: LockedStep, recipient: str, circumstances: Circumstances, terms: SendingPolicy
 ) -> Held | None:
-    sequence = parse_sequence(locked_step.locked.definition)
+    sequence = locked_step.sequence
     permitted = partial(_permitted_from, locked_step.locked, sequence.window_of(locked_step.step))
-    turn = Turn(locked_step, recipient, terms.sender.addr_spec, true.now, true.expires_at, permitted)
+    turn = Turn(locked_step, recipient, terms.sender.addr_spec, circumstances.now, circumstances.expires_at, permitted)
     if sequence.name == REPLY:  # a person's own words wait for nobody's turn
         await count_turn(turn, terms.limits)
         return None
@@ -130,17 +135,21 @@ async def _make(locked_step: LockedStep, facts: StepFacts, terms: SendingPolicy)
     return await insert_draft(locked_step.connection, locked, step, new, locked_step.by)
 
 
-async def _keep(locked_step: LockedStep, facts: StepFacts, no: Held | Paused | Stopped) -> Recorded:
+async def _keep(locked_step: LockedStep, facts: StepFacts, blocker: Held | Paused | Stopped) -> Recorded:
     """Write down what forbids the step, where that is news."""
     if facts.status in FINAL:
-        return no
-    match no:
+        return blocker
+    match blocker:
         case Held():
-            return await hold(locked_step, no, Cause.FORBIDDEN)
+            return await hold(locked_step, blocker, Cause.FORBIDDEN)
         case Paused():
-            return await pause(locked_step, no, Cause.FORBIDDEN) if facts.status is not InstanceStatus.PAUSED else no
+            return (
+                await pause(locked_step, blocker, Cause.FORBIDDEN)
+                if facts.status is not InstanceStatus.PAUSED
+                else blocker
+            )
         case Stopped():
-            return await stop(locked_step, no.reason, Cause.FORBIDDEN)
+            return await stop(locked_step, blocker.reason, Cause.FORBIDDEN)
 
 
 def _circumstances(call: DeliverStep, locked: LockedLead, facts: StepFacts, *, in_use: bool) -> Circumstances:

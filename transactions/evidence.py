@@ -19,8 +19,8 @@ from store.drafts import StoredDraft
 from store.evidence import Seen, add_evidence, find_evidence, has_settled
 from store.facts import StepFacts, lock_step, read_facts
 from store.ledger import add_note
-from store.tasks import open_task
-from transactions.moves import LockedStep, pause
+from transactions.locked_step import LockedStep
+from transactions.moves import pause
 from transactions.record import settle_as_seen, why_seen
 
 _CONTRADICTED = (Reason.EVIDENCE_CONTRADICTS, InstanceStatus.PAUSED)
@@ -132,12 +132,4 @@ async def contradicted(locked_step: LockedStep, draft: StoredDraft | None) -> Pa
 
 
 async def _alarm(locked_step: LockedStep, cause: Cause, why: str) -> None:
-    await open_task(
-        locked_step.connection,
-        locked_step.locked.instance_id,
-        locked_step.step,
-        TaskKind.ALARM,
-        by=locked_step.by,
-        why=why,
-        cause=cause,
-    )
+    await locked_step.open_task(TaskKind.ALARM, cause, why)

@@ -13,7 +13,7 @@ from domain.instance import Reason
 from domain.limits import DAY, WEEK, Limits, start_of_day
 from domain.step import Held
 from store.limits import Slot, first_free, full_days, keep_slot, last_sends, last_taken, lock_slots, own_slot
-from transactions.moves import LockedStep
+from transactions.locked_step import LockedStep
 
 # A worker may be late by this much without pushing back whoever comes next.
 _SLACK = timedelta(seconds=1)

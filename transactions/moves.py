@@ -1,7 +1,6 @@
 """The moves of a follow-up, each written once: on to the next step, pause, hold, stop, activate."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,20 +12,10 @@ from domain.step import Held, Paused, Recorded, StepDone, Stopped
 from store.drafts import StoredDraft, stop_pending
 from store.facts import StepFacts
 from store.instances import set_current_step, set_status
-from store.leads import LockedLead
 from store.links import read_link_key
-from transactions.drafting import parse_sequence
+from transactions.locked_step import LockedStep
 
 _BEHIND = (DraftState.SENT, DraftState.DONE, DraftState.SKIPPED, DraftState.DISCARDED)
-
-
-class LockedStep(NamedTuple):
-    """Where something happens: a step of an instance whose lead is locked, and who does it."""
-
-    connection: AsyncConnection
-    locked: LockedLead
-    step: int
-    by: str
 
 
 def unknown_pause(draft: StoredDraft, code: str) -> Paused:
@@ -42,32 +31,19 @@ def unknown_pause(draft: StoredDraft, code: str) -> Paused:
 
 async def advance(locked_step: LockedStep, state: DraftState, since: datetime) -> StepDone:
     """The step is behind us: make the next one current, or complete the instance."""
-    if locked_step.step == locked_step.locked.steps:
-        why, cause = f"step {locked_step.step} of {locked_step.step} {state}", Cause.COMPLETED
-        completed = InstanceStatus.COMPLETED
-        await set_status(
-            locked_step.connection,
-            locked_step.locked.instance_id,
-            completed,
-            Reason.NONE,
-            by=locked_step.by,
-            why=why,
-            cause=cause,
-        )
+    if locked_step.step == locked_step.steps:
+        why = f"step {locked_step.step} of {locked_step.step} {state}"
+        await locked_step.set_status(InstanceStatus.COMPLETED, Reason.NONE, Cause.COMPLETED, why)
         return StepDone(state=state, steps=locked_step.step)
-    due = after(
-        since, parse_sequence(locked_step.locked.definition).steps[locked_step.step].wait, locked_step.locked.lead.zone
-    )
-    await set_current_step(
-        locked_step.connection, locked_step.locked.instance_id, locked_step.step + 1, due, locked_step.by
-    )
-    return StepDone(state=state, next_due_at=due, steps=locked_step.locked.steps)
+    due = after(since, locked_step.sequence.steps[locked_step.step].wait, locked_step.locked.lead.zone)
+    await set_current_step(locked_step.connection, locked_step.instance_id, locked_step.step + 1, due, locked_step.by)
+    return StepDone(state=state, next_due_at=due, steps=locked_step.steps)
 
 
 async def pause(locked_step: LockedStep, paused: Paused, cause: Cause) -> Paused:
     """Let the instance wait for a person."""
     await pause_instance(
-        locked_step.connection, locked_step.locked.instance_id, locked_step.step, paused, by=locked_step.by, cause=cause
+        locked_step.connection, locked_step.instance_id, locked_step.step, paused, by=locked_step.by, cause=cause
     )
     return paused
 
@@ -84,7 +60,7 @@ async def pause_behind_workflow(locked_step: LockedStep, code: str = "") -> Paus
     """Let the instance wait for a person who looks for a message that the store has forgotten."""
     named = message_hash(
         await read_link_key(locked_step.connection),
-        draft_id(DraftKey(locked_step.locked.instance_id, locked_step.step)),
+        draft_id(DraftKey(locked_step.instance_id, locked_step.step)),
     )
     return await pause(
         locked_step, Paused(reason=Reason.STORE_IS_BEHIND, code=code, message_hash=named), Cause.RESTORED
@@ -94,15 +70,7 @@ async def pause_behind_workflow(locked_step: LockedStep, code: str = "") -> Paus
 async def hold(locked_step: LockedStep, held: Held, cause: Cause, code: str = "") -> Held:
     """Let the instance wait until an instant."""
     why = f"step {locked_step.step}: {held.reason} {code}".rstrip()
-    words: dict[str, Any] = {"by": locked_step.by, "why": why, "cause": cause}
-    await set_status(
-        locked_step.connection,
-        locked_step.locked.instance_id,
-        InstanceStatus.HELD,
-        held.reason,
-        **words,
-        until=held.until,
-    )
+    await locked_step.set_status(InstanceStatus.HELD, held.reason, cause, why, until=held.until)
     return held
 
 
@@ -110,7 +78,7 @@ async def stop(locked_step: LockedStep, reason: Reason, cause: Cause, code: str 
     """End the instance; what was not claimed yet never will be."""
     why = f"step {locked_step.step}: {reason} {code}".rstrip()
     await stop_instance(
-        locked_step.connection, locked_step.locked.instance_id, reason, by=locked_step.by, why=why, cause=cause
+        locked_step.connection, locked_step.instance_id, reason, by=locked_step.by, why=why, cause=cause
     )
     return Stopped(reason=reason)
 
@@ -125,10 +93,7 @@ async def stop_instance(
 
 async def activate(locked_step: LockedStep, cause: Cause, why: str, *, until: datetime | None = None) -> None:
     """Let the instance go on: what it waited for is over."""
-    status, instance_id = InstanceStatus.ACTIVE, locked_step.locked.instance_id
-    await set_status(
-        locked_step.connection, instance_id, status, Reason.NONE, by=locked_step.by, why=why, cause=cause, until=until
-    )
+    await locked_step.set_status(InstanceStatus.ACTIVE, Reason.NONE, cause, why, until=until)
 
 
 def current_result(locked_step: LockedStep, facts: StepFacts) -> Recorded:
@@ -143,17 +108,15 @@ def current_result(locked_step: LockedStep, facts: StepFacts) -> Recorded:
         return Stopped(reason=facts.reason)
     behind = locked_step.step < facts.current_step or facts.status is InstanceStatus.COMPLETED
     if draft is None and behind:  # it was left out before there was one
-        return StepDone(
-            state=DraftState.SKIPPED, next_due_at=_next_due(locked_step, facts), steps=locked_step.locked.steps
-        )
+        return StepDone(state=DraftState.SKIPPED, next_due_at=_next_due(locked_step, facts), steps=locked_step.steps)
     if state in _BEHIND or (state is DraftState.REFUSED and facts.status is not InstanceStatus.PAUSED):
-        return StepDone(state=state, next_due_at=_next_due(locked_step, facts), steps=locked_step.locked.steps)
+        return StepDone(state=state, next_due_at=_next_due(locked_step, facts), steps=locked_step.steps)
     if facts.status is InstanceStatus.PAUSED:
         return Paused(reason=facts.reason, code=draft.code if draft else "")
     return Held(until=facts.until or facts.now, reason=facts.reason)
 
 
 def _next_due(locked_step: LockedStep, facts: StepFacts) -> datetime | None:
-    if locked_step.step == locked_step.locked.steps:
+    if locked_step.step == locked_step.steps:
         return None
     return facts.until if facts.until and facts.current_step == locked_step.step + 1 else facts.now

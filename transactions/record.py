@@ -12,22 +12,13 @@ from domain.permission import would_send_again
 from domain.schedule import back_off
 from domain.step import Held, Paused, Recorded, RecordOutcome, StepDone, Stopped
 from domain.task import TaskKind
-from store.drafts import StoredDraft, record_state
+from store.drafts import StoredDraft
 from store.evidence import Seen, find_evidence, mark_settling
 from store.facts import StepFacts, lock_step
 from store.ledger import add_note
 from store.suppressions import suppress
-from store.tasks import close_tasks, open_task
-from transactions.moves import (
-    LockedStep,
-    advance,
-    current_result,
-    hold,
-    pause,
-    pause_behind_workflow,
-    stop,
-    unknown_pause,
-)
+from transactions.locked_step import LockedStep
+from transactions.moves import advance, current_result, hold, pause, pause_behind_workflow, stop, unknown_pause
 
 _CLAIMED = (DraftState.SENDING, DraftState.UNKNOWN)
 # What an answer that was recorded already has made of its draft; an unknown one contradicts nothing.
@@ -104,26 +95,9 @@ async def _apply_refusal(locked_step: LockedStep, draft: StoredDraft, outcome: R
 
 async def _move(locked_step: LockedStep, draft: StoredDraft, to: DraftState, outcome: Outcome, why: str) -> None:
     why, cause = f"{why}: {outcome.code}", Cause.ANSWERED
-    await record_state(
-        locked_step.connection,
-        draft,
-        to,
-        by=locked_step.by,
-        why=why,
-        cause=cause,
-        code=outcome.code,
-        reply=outcome.reply,
-    )
+    await locked_step.move_draft(draft, to, cause, why, code=outcome.code, reply=outcome.reply)
     if draft.state is DraftState.UNKNOWN:
-        why = f"the claim's own answer: {why}"
-        await close_tasks(
-            locked_step.connection,
-            locked_step.locked.instance_id,
-            locked_step.step,
-            by=locked_step.by,
-            why=why,
-            cause=cause,
-        )
+        await locked_step.close_tasks(cause, f"the claim's own answer: {why}")
 
 
 async def mark_unknown(
@@ -133,22 +107,11 @@ async def mark_unknown(
     why, cause, unknown = f"may have been sent: {outcome.code}", Cause.UNANSWERED, DraftState.UNKNOWN
     if draft.state is not unknown:
         code, reply = outcome.code, outcome.reply
-        await record_state(
-            locked_step.connection, draft, unknown, by=locked_step.by, why=why, cause=cause, code=code, reply=reply
-        )
+        await locked_step.move_draft(draft, unknown, cause, why, code=code, reply=reply)
         draft = draft._replace(state=unknown, code=code, reply=reply)
     if seen := await find_evidence(locked_step.connection, draft.id):
         return await settle_as_seen(locked_step, draft, seen[0], facts)
-    kind = TaskKind.SETTLE_OUTCOME
-    await open_task(
-        locked_step.connection,
-        locked_step.locked.instance_id,
-        locked_step.step,
-        kind,
-        by=locked_step.by,
-        why=why,
-        cause=cause,
-    )
+    await locked_step.open_task(TaskKind.SETTLE_OUTCOME, cause, why)
     return await pause(locked_step, unknown_pause(draft, outcome.code), cause)
 
 
@@ -156,17 +119,8 @@ async def settle_as_seen(
     locked_step: LockedStep, draft: StoredDraft, seen: Seen, facts: StepFacts
 ) -> StepDone | Stopped:
     """Its message was seen outside, so the draft that was unknown was sent. What has been stopped stays so."""
-    why, cause = why_seen(seen), Cause.SEEN
     await mark_settling(locked_step.connection, draft.id, seen.source)
-    await record_state(locked_step.connection, draft, DraftState.SENT, by=locked_step.by, why=why, cause=cause)
-    await close_tasks(
-        locked_step.connection,
-        locked_step.locked.instance_id,
-        locked_step.step,
-        by=locked_step.by,
-        why=why,
-        cause=cause,
-    )
+    await locked_step.settle_draft(draft, DraftState.SENT, Cause.SEEN, why_seen(seen))
     if facts.status is InstanceStatus.STOPPED:
         return await stop(locked_step, facts.reason, Cause.STOPPED)
     return await advance(locked_step, DraftState.SENT, facts.now)

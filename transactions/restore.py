@@ -9,12 +9,12 @@ from domain.command import Decision
 from domain.draft import DraftState
 from domain.instance import FINAL, InstanceStatus, Reason
 from domain.step import DecisionRefused, Paused, Ready, Settled, SettleStep
-from store.drafts import StoredDraft, record_state
+from store.drafts import StoredDraft
 from store.facts import StepFacts, read_facts
 from store.instances import set_current_step
-from store.tasks import close_tasks
 from transactions.approve import ask_a_person
-from transactions.moves import LockedStep, activate, advance, pause_behind_workflow, stop
+from transactions.locked_step import LockedStep
+from transactions.moves import activate, advance, pause_behind_workflow, stop
 
 _OPEN = (DraftState.PENDING, DraftState.AWAITING_APPROVAL)
 # What the store still holds of a step that the workflow has behind it: what was never claimed by its word, is left out.
@@ -60,7 +60,7 @@ async def settle_after_restore(locked_step: LockedStep, facts: StepFacts, call: 
             return await pause_behind(locked_step, facts)
         case Decision.STOP:
             return await stop(locked_step, call.reason, Cause.STOPPED)
-        case _ if locked_step.step > locked_step.locked.steps:
+        case _ if locked_step.step > locked_step.steps:
             return DecisionRefused(
                 sentence=f"the restored sequence has no step {locked_step.step}: upgrade it again, or stop"
             )
@@ -84,7 +84,7 @@ async def settle_after_restore(locked_step: LockedStep, facts: StepFacts, call: 
 
 async def _catch_up(locked_step: LockedStep, facts: StepFacts) -> None:
     """Bring the store to the step of the workflow, if it has so many; each between counts, with what is known of it."""
-    for step in range(facts.current_step, min(locked_step.step, locked_step.locked.steps)):
+    for step in range(facts.current_step, min(locked_step.step, locked_step.steps)):
         before = locked_step._replace(step=step)
         await pause_behind_workflow(before)  # a step that has no draft is told of in the ledger
         why = "skipped here: the workflow has it behind it, the store has lost what became of it"
@@ -92,21 +92,10 @@ async def _catch_up(locked_step: LockedStep, facts: StepFacts) -> None:
             before, (await read_facts(locked_step.connection, locked_step.locked, step)).draft, why
         )
         await activate(before, Cause.SKIPPED, why)
-        await set_current_step(
-            locked_step.connection, locked_step.locked.instance_id, step + 1, facts.now, locked_step.by
-        )
+        await set_current_step(locked_step.connection, locked_step.instance_id, step + 1, facts.now, locked_step.by)
 
 
 async def _close_superseded_draft(locked_step: LockedStep, draft: StoredDraft | None, why: str) -> None:
     if draft is not None and draft.state in _BEHIND:
-        await record_state(
-            locked_step.connection, draft, _BEHIND[draft.state], by=locked_step.by, why=why, cause=Cause.RESTORED
-        )
-    await close_tasks(
-        locked_step.connection,
-        locked_step.locked.instance_id,
-        locked_step.step,
-        by=locked_step.by,
-        why=why,
-        cause=Cause.RESTORED,
-    )
+        await locked_step.move_draft(draft, _BEHIND[draft.state], Cause.RESTORED, why)
+    await locked_step.close_tasks(Cause.RESTORED, why)

@@ -22,11 +22,11 @@ from domain.step import (
     StepDone,
     Stopped,
 )
-from store.drafts import StoredDraft, record_state
+from store.drafts import StoredDraft
 from store.facts import StepFacts, lock_step, read_facts
-from store.tasks import close_tasks
 from transactions.approve import answer_late_verdict, close_shared, decide, said
-from transactions.moves import LockedStep, activate, advance, current_result, pause, stop
+from transactions.locked_step import LockedStep
+from transactions.moves import activate, advance, current_result, pause, stop
 from transactions.record import mark_unknown
 from transactions.restore import awaits_truth, settle_after_restore
 
@@ -124,19 +124,8 @@ async def _settle_pending(
         return Ready()
     if decision is Decision.SKIP:
         if draft is not None:
-            why, cause = said("skipped", locked_step.by), Cause.SKIPPED
-            await record_state(
-                locked_step.connection, draft, DraftState.SKIPPED, by=locked_step.by, why=why, cause=cause
-            )
-            # what was seen of it outside has been looked into
-            await close_tasks(
-                locked_step.connection,
-                locked_step.locked.instance_id,
-                locked_step.step,
-                by=locked_step.by,
-                why=why,
-                cause=cause,
-            )
+            # what was seen of it outside has been looked into, so its tasks are closed too
+            await locked_step.settle_draft(draft, DraftState.SKIPPED, Cause.SKIPPED, said("skipped", locked_step.by))
         return await _go_on_resumed(locked_step, DraftState.SKIPPED, Cause.SKIPPED, facts)
     return DecisionRefused(
         sentence=f"step {locked_step.step} was surely not sent yet, so {decision} says nothing about it: "
@@ -159,15 +148,7 @@ async def _settle_unknown(locked_step: LockedStep, facts: StepFacts, draft: Stor
     # a plain resume means sent: a duplicate is worse than a miss
     state = _SETTLED_AS.get(decision, DraftState.SENT)
     why, cause = _why(locked_step.by, decision), cause_of(decision)
-    await record_state(locked_step.connection, draft, state, by=locked_step.by, why=why, cause=cause)
-    await close_tasks(
-        locked_step.connection,
-        locked_step.locked.instance_id,
-        locked_step.step,
-        by=locked_step.by,
-        why=why,
-        cause=cause,
-    )
+    await locked_step.settle_draft(draft, state, cause, why)
     if decision is Decision.STOP or facts.status is InstanceStatus.STOPPED:
         reason = facts.reason if facts.status is InstanceStatus.STOPPED else call.reason
         return await stop(locked_step, reason, Cause.STOPPED)

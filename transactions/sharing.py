@@ -20,7 +20,8 @@ from store.instances import Other, find_others
 from store.stops import find_running
 from store.tasks import open_task, was_decided
 from transactions.drafting import parse_sequence
-from transactions.moves import LockedStep, pause_instance
+from transactions.locked_step import LockedStep
+from transactions.moves import pause_instance
 
 _PAUSABLE = (InstanceStatus.ACTIVE, InstanceStatus.HELD, InstanceStatus.AWAITING_APPROVAL)
 
@@ -55,7 +56,7 @@ def known_of(other: Other) -> Known:
 
 def _has_come_since(locked_step: LockedStep, others: Iterable[Other]) -> Other | None:
     """Find the follow-up that stands against a draft which is frozen to an address that its lead has left."""
-    sequence, lead_id = parse_sequence(locked_step.locked.definition), locked_step.locked.lead.lead_id
+    sequence, lead_id = locked_step.sequence, locked_step.locked.lead.lead_id
     if sequence.name == REPLY:
         return None
     running = (one for one in others if one.lead_id != lead_id and not one.over and one.sequence != REPLY)
@@ -69,7 +70,7 @@ async def stands_against(locked_step: LockedStep, frozen_to: str) -> Other | Non
     """
     connection, instance_id, workspace = (
         locked_step.connection,
-        locked_step.locked.instance_id,
+        locked_step.instance_id,
         locked_step.locked.workspace,
     )
     first = came_first(instance_id, await find_others(connection, workspace, [], [locked_step.locked.recipient]))

@@ -12,7 +12,8 @@ from domain.sequence import Sequence, StopKind
 from store.leads import lock_lead, read_addresses
 from store.stops import RecordedStop, Running, find_running
 from transactions.drafting import parse_sequence
-from transactions.moves import LockedStep, stop, stop_instance
+from transactions.locked_step import LockedStep
+from transactions.moves import stop, stop_instance
 
 
 def ends(stop: RecordedStop, sequence: Sequence, said_at: datetime) -> bool:

@@ -98,8 +98,8 @@ BREAKS = [
     Break(
         "what was seen outside is not claimed",
         "transactions/claim.py",
-        "no = no or await contradicted(locked_step, draft) or await",
-        "no = no or await",
+        "        or await contradicted(locked_step, draft)\n",
+        "",
         _EVIDENCE + "test_what_was_seen_is_not_sent_again_though_its_provider_says_that_it_was_not_sent",
     ),
     Break(

@@ -24,7 +24,7 @@ from store.leads import lock_lead
 from tests.scene import a_lead
 from tests.store.enrolled import enroll_leads, put_draft
 from transactions.limits import Turn, await_turn, count_turn
-from transactions.moves import LockedStep
+from transactions.locked_step import LockedStep
 
 _START = datetime(2026, 3, 2, 8, tzinfo=UTC)  # a Monday
 _NEVER = _START + timedelta(days=3650)
