@@ -47,8 +47,8 @@ def make_worker(client: Client, engine: AsyncEngine, provider: Provider, setting
     keep_ids_out_of_texts()
     identity = f"worker-{os.getpid()}@{socket.gethostname()}"
     links = Links(settings.public_url, plus_addresses=settings.plus_addresses)
-    terms = SendingPolicy(settings.sender_address, settings.limits, links)
-    steps = StepActivities(engine, provider, terms, settings.send_timeout, identity)
+    policy = SendingPolicy(settings.sender_address, settings.limits, links)
+    steps = StepActivities(engine, provider, policy, settings.send_timeout, identity)
     return Worker(
         client,
         task_queue=settings.task_queue,

@@ -53,13 +53,13 @@ class StepActivities:
         self,
         engine: AsyncEngine,
         provider: Provider,
-        terms: SendingPolicy,
+        policy: SendingPolicy,
         send_timeout: timedelta,
         identity: str,
     ) -> None:
         self._engine = engine
         self._provider = provider
-        self._terms = terms
+        self._policy = policy
         self._send_timeout = send_timeout
         self._identity = identity
 
@@ -124,7 +124,7 @@ class StepActivities:
 
     async def _claim(self, call: DeliverStep, claim: Claim) -> StoredDraft | Recorded:
         try:
-            return await self._while_up(lambda connection: claim_step(connection, call, claim, self._terms))
+            return await self._while_up(lambda connection: claim_step(connection, call, claim, self._policy))
         except IntegrityError as error:
             if not thread_was_busy(error):
                 raise
@@ -138,7 +138,7 @@ class StepActivities:
             return await self._still_holds(draft, claim) and claim.lease.goes_on(timedelta(seconds=_uptime() - begun))
 
         try:
-            bounces_to = self._terms.links.envelope_sender(draft.message_hash, draft.sender)
+            bounces_to = self._policy.links.envelope_sender(draft.message_hash, draft.sender)
             letter = Letter(draft.id, bounces_to, draft.recipient, draft.content)
             outcome = await self._provider.send(letter, may_cross)
         except Exception as error:

@@ -37,7 +37,7 @@ _BUSY = timedelta(seconds=15)
 
 
 async def claim_step(
-    connection: AsyncConnection, call: DeliverStep, claim: Claim, terms: SendingPolicy
+    connection: AsyncConnection, call: DeliverStep, claim: Claim, policy: SendingPolicy
 ) -> StoredDraft | Recorded:
     """Return the draft when it is ours to send now, else what is true of the step or what forbids it.
 
@@ -51,7 +51,7 @@ async def claim_step(
     draft = facts.draft
     if (already := await _already(locked_step, facts, claim)) is not None:
         return already
-    terms = replace(terms, sender=await sender_of_thread(connection, locked, facts, terms.sender))
+    policy = replace(policy, sender=await sender_of_thread(connection, locked, facts, policy.sender))
     goes_to = _goes_to(locked, draft)
     first = await stands_against(locked_step, goes_to) if facts.recipient_in_use else None
     circumstances = _circumstances(call, locked, facts, in_use=first is not None)
@@ -60,15 +60,15 @@ async def claim_step(
         await open_shared_task(connection, call.instance_id, call.step, first, claim.by)
     if draft is None and is_for_a_person(locked_step) and (blocker is None or isinstance(blocker, Held)):
         # what merely holds a send holds no question: it is asked now, and what is approved waits then
-        return await _ask(locked_step, facts, call, terms)
+        return await _ask(locked_step, facts, call, policy)
     blocker = (
         blocker
         or await contradicted(locked_step, draft)
-        or await _await_turn(locked_step, goes_to, circumstances, terms)
+        or await _await_turn(locked_step, goes_to, circumstances, policy)
     )
     if blocker is not None:
         return await _keep(locked_step, facts, blocker)
-    return await _claim(locked_step, facts, claim, terms)
+    return await _claim(locked_step, facts, claim, policy)
 
 
 async def _already(locked_step: LockedStep, facts: StepFacts, claim: Claim) -> StoredDraft | Recorded | None:
@@ -87,8 +87,8 @@ async def _already(locked_step: LockedStep, facts: StepFacts, claim: Claim) -> S
     return current_result(locked_step, facts) if draft.state is not DraftState.PENDING else None
 
 
-async def _ask(locked_step: LockedStep, facts: StepFacts, call: DeliverStep, terms: SendingPolicy) -> Recorded:
-    made = await _make(locked_step, facts, terms)
+async def _ask(locked_step: LockedStep, facts: StepFacts, call: DeliverStep, policy: SendingPolicy) -> Recorded:
+    made = await _make(locked_step, facts, policy)
     return made if isinstance(made, Paused) else await ask_a_person(locked_step, made, call.due_at, facts.now)
 
 
@@ -98,21 +98,21 @@ def _goes_to(locked: LockedLead, draft: StoredDraft | None) -> str:
 
 
 async def _await_turn(
-    locked_step: LockedStep, recipient: str, circumstances: Circumstances, terms: SendingPolicy
+    locked_step: LockedStep, recipient: str, circumstances: Circumstances, policy: SendingPolicy
 ) -> Held | None:
     sequence = locked_step.sequence
     permitted = partial(_permitted_from, locked_step.locked, sequence.window_of(locked_step.step))
-    turn = Turn(locked_step, recipient, terms.sender.addr_spec, circumstances.now, circumstances.expires_at, permitted)
+    turn = Turn(locked_step, recipient, policy.sender.addr_spec, circumstances.now, circumstances.expires_at, permitted)
     if sequence.name == REPLY:  # a person's own words wait for nobody's turn
-        await count_turn(turn, terms.limits)
+        await count_turn(turn, policy.limits)
         return None
-    return await await_turn(turn, terms.limits)
+    return await await_turn(turn, policy.limits)
 
 
 async def _claim(
-    locked_step: LockedStep, facts: StepFacts, claim: Claim, terms: SendingPolicy
+    locked_step: LockedStep, facts: StepFacts, claim: Claim, policy: SendingPolicy
 ) -> StoredDraft | Recorded:
-    draft = facts.draft or await _make(locked_step, facts, terms)
+    draft = facts.draft or await _make(locked_step, facts, policy)
     if isinstance(draft, Paused):
         return draft
     if not await claim_draft(locked_step.connection, draft.id, claim):
@@ -120,9 +120,9 @@ async def _claim(
     return draft
 
 
-async def _make(locked_step: LockedStep, facts: StepFacts, terms: SendingPolicy) -> StoredDraft | Paused:
-    locked, step, sender = locked_step.locked, locked_step.step, terms.sender
-    its_links = await terms.links.of_draft(
+async def _make(locked_step: LockedStep, facts: StepFacts, policy: SendingPolicy) -> StoredDraft | Paused:
+    locked, step, sender = locked_step.locked, locked_step.step, policy.sender
+    its_links = await policy.links.of_draft(
         locked_step.connection, draft_id(DraftKey(locked.instance_id, step)), sender.addr_spec
     )
     try:
