@@ -14,7 +14,7 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 _HEARTBEAT_INTERVAL = HEARTBEAT_TIMEOUT / 3
 
 
-async def uninterrupted(work: Coroutine[Any, Any, _T]) -> _T:
+async def shielded(work: Coroutine[Any, Any, _T]) -> _T:
     """Run `work` to its end, heartbeating; shutdown and cancellation wait for it and are not passed on."""
     task = asyncio.create_task(work)
     heartbeats = asyncio.create_task(_heartbeat())

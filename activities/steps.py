@@ -13,7 +13,7 @@ from temporalio import activity
 
 from activities.logs import LOG
 from activities.redaction import log_place
-from activities.shielded import uninterrupted
+from activities.shielded import shielded
 from activities.signals import signal_pause, signal_resume
 from domain.instance import Reason
 from domain.lease import lease_of
@@ -72,7 +72,7 @@ class StepActivities:
         info = activity.info()
         if info.attempt > 1:
             return await self._look(call)
-        return await uninterrupted(self._deliver(call, info.workflow_run_id or ""))
+        return await shielded(self._deliver(call, info.workflow_run_id or ""))
 
     @activity.defn
     async def settle_step(self, call: SettleStep) -> Settled:

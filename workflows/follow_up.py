@@ -46,18 +46,18 @@ class FollowUpWorkflow(Inbox):
             except asyncio.CancelledError:
                 if ending.cancelled() or workflow.cancellation_reason() is None:
                     raise  # the worker lets go of this run; nobody asked to cancel
-                self._heed_cancellation()
+                self._apply_cancellation()
 
     async def _follow_up(self) -> Ending:
         while not self._at.over:
-            self._heed_cancellation()  # one that came before the first turn is heeded before it
+            self._apply_cancellation()  # one that came before the first turn is heeded before it
             await self._turn()
         for asked in self.inbox:
             self.answer(asked, self.objection(asked.command) or "", refused=True)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return Ending(status=self._at.status, reason=self._at.reason)
 
-    def _heed_cancellation(self) -> None:
+    def _apply_cancellation(self) -> None:
         """Take a cancellation for a stop by an operator: a follow-up ends counted, not interrupted."""
         if not self._cancelled and workflow.cancellation_reason() is not None:
             self._cancelled = True
@@ -66,7 +66,7 @@ class FollowUpWorkflow(Inbox):
     async def _turn(self) -> None:
         if self.inbox:
             await self._obey(self.inbox.pop(0))
-        elif self._is_to_wait() and await self._look():
+        elif self._is_to_wait() and await self._reconcile_after_reset():
             return
         elif self._at.paused:
             await workflow.wait_condition(lambda: bool(self.inbox))
@@ -80,7 +80,7 @@ class FollowUpWorkflow(Inbox):
     def _is_to_wait(self) -> bool:
         return self._at.paused or self._at.until > workflow.now()
 
-    async def _look(self) -> bool:
+    async def _reconcile_after_reset(self) -> bool:
         """Ask what is so, once, in a run that was reset: it begins with what was true for the run before.
 
         What it repeats of that run had no such look, and a replay can't see where that ends: the patch's marker tells.
@@ -141,7 +141,7 @@ class FollowUpWorkflow(Inbox):
         if isinstance(asked.command, Resume | Reject | Done) and self.is_ahead(asked.command):
             await self._catch_up(asked.command.step or 0)
         if (objection := self.objection(asked.command)) is not None:
-            self.answer(asked, objection, refused=not self._at.is_so(asked.command))
+            self.answer(asked, objection, refused=not self._at.already_holds(asked.command))
             return
         result = await self._ask_for(asked.command, asked.not_sent_from)
         self._apply(result)

@@ -92,7 +92,7 @@ class Progress:
         self.code, self.not_sent_from, self.generation, self.awaits = "", None, 1, None
         self.message_hash = ""
 
-    def is_so(self, command: Command) -> bool:
+    def already_holds(self, command: Command) -> bool:
         """Say whether a command asks for what is so already, as the signal does that repeats an activity's result."""
         return isinstance(command, Pause) and self.paused and command.reason is self.reason
 

@@ -53,7 +53,7 @@ def _as_the_store_answers(result: Settled, at: Progress) -> Settled:
 def _happen(at: Progress, what: Command | Settled, now: datetime) -> None:
     if isinstance(what, Pause | Resume | Stop | Look | Approve | Reject | Done):
         at.objection(what, now)
-        at.is_so(what)
+        at.already_holds(what)
     elif not at.over:
         at.apply(_as_the_store_answers(what, at), now)
 
