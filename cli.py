@@ -30,7 +30,7 @@ from operating.acting import reply_commands
 from operating.audit import commands as audit_commands
 from operating.looking import commands as looking_commands
 from operating.looking import stats_commands, why_commands
-from operating.looking.doctor import Checked, check_postgresql
+from operating.looking.doctor import EnvironmentCheck, check_postgresql
 from operating.looking.finding import NotFoundError
 from operating.options import AsJson
 from operating.people import commands as person_commands
@@ -123,7 +123,7 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(any(one.problem for one in checked))
 
 
-async def _checked() -> list[Checked]:
+async def _checked() -> list[EnvironmentCheck]:
     settings = read_settings()
     with database_errors(settings):
         engine = open_engine(settings.database_url.get_secret_value(), 1)
@@ -135,8 +135,11 @@ async def _checked() -> list[Checked]:
     try:
         client = await open_temporal()
     except UnreachableError as error:
-        return [*database, Checked(what="Temporal", found=str(where), problem=str(error))]
-    return [*database, Checked(what="Temporal", found=f"{where}, namespace {client.namespace}, search attributes")]
+        return [*database, EnvironmentCheck(what="Temporal", found=str(where), problem=str(error))]
+    return [
+        *database,
+        EnvironmentCheck(what="Temporal", found=f"{where}, namespace {client.namespace}, search attributes"),
+    ]
 
 
 app.add_typer(looking_commands.app)  # list, show

@@ -14,13 +14,13 @@ from temporalio.service import RPCError
 from connect import UnreachableError, open_database, open_temporal, run
 from intake.enrolment import Enroller
 from intake.event_reading import read_event
-from intake.events import Answer, Done, EventDoor, EventError, NotTakenError
+from intake.events import EventAnswer, EventDoor, EventError, EventResult, NotTakenError
 from intake.files.column_options import ColumnOptions, LiteralColumns, MapColumns, read_column_options
 from intake.files.file_error import FileError, read_whole
 from intake.files.lead_file import read_leads
 from intake.files.sequence_file import find_sequence, read_for_enrolment
-from intake.files.tally import Tally
-from intake.inbound.command import Reach, inbound
+from intake.files.tally import EnrolmentTally
+from intake.inbound.command import InboundReach, inbound
 from intake.inbound.mailbox import ImapError
 from intake.inbound.taking import InboundDoor
 from operating import terminal
@@ -39,7 +39,7 @@ app = typer.Typer(
 @app.callback()
 def starter(context: typer.Context) -> None:
     """Brings in leads, events and mail: facts in the database first, then follow-ups in Temporal."""
-    context.obj = Reach(_with_inbound_door)
+    context.obj = InboundReach(_with_inbound_door)
 
 
 def _key(written: str) -> str:
@@ -78,7 +78,7 @@ def enroll(
 
     Example: `python starter.py enroll --sequence no-reply sequences/leads.csv`
     """
-    tally, options = Tally(), read_column_options(map_, literal)
+    tally, options = EnrolmentTally(), read_column_options(map_, literal)
     try:
         run(_enroll(tally, sequence, leads, options, enrolment_key), name="starter", also=(FileError,))
     except SystemExit:
@@ -90,7 +90,7 @@ def enroll(
     raise typer.Exit(1 if tally.noted else 0)
 
 
-async def _enroll(tally: Tally, name_or_file: str, leads: Path, options: ColumnOptions, key: str) -> None:
+async def _enroll(tally: EnrolmentTally, name_or_file: str, leads: Path, options: ColumnOptions, key: str) -> None:
     """Read and reach everything before the first write, so that what is wrong changes nothing."""
     settings = read_settings()
     has_links = settings.public_url is not None
@@ -122,7 +122,7 @@ def _about(leads: Path) -> int:
         return sum(1 for _ in file)
 
 
-def _say(tally: Tally, *, as_json: bool) -> None:
+def _say(tally: EnrolmentTally, *, as_json: bool) -> None:
     print(json.dumps(tally.as_facts()) if as_json else "\n".join(tally.as_sentences()))
 
 
@@ -147,10 +147,10 @@ def event(
     """
     answer = run(_event(file, event_id), name="starter", also=(FileError, EventError, NotTakenError))
     print(answer.model_dump_json() if as_json else answer.sentence)
-    raise typer.Exit(1 if answer.done is Done.NOT_ENROLLED else 0)
+    raise typer.Exit(1 if answer.done is EventResult.NOT_ENROLLED else 0)
 
 
-async def _event(file: Path, event_id: str | None) -> Answer:
+async def _event(file: Path, event_id: str | None) -> EventAnswer:
     said = read_event(read_whole(file, _MOST_BYTES), event_id)
     async with _doors() as (door, _):
         return await door.deliver(said)

@@ -31,10 +31,10 @@ class RedactingInterceptor(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002  # Temporal's own name
         """Wrap the activities of a worker."""
-        return _Inbound(next)
+        return _RedactingInbound(next)
 
 
-class _Inbound(ActivityInboundInterceptor):
+class _RedactingInbound(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002  # Temporal's own name
         try:
             return await super().execute_activity(input)

@@ -20,10 +20,10 @@ class WorkspaceInterceptor(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002  # Temporal's own name
         """Wrap the activities of a worker."""
-        return _Inbound(next, self._workspace)
+        return _WorkspaceInbound(next, self._workspace)
 
 
-class _Inbound(ActivityInboundInterceptor):
+class _WorkspaceInbound(ActivityInboundInterceptor):
     def __init__(self, next: ActivityInboundInterceptor, workspace: str) -> None:  # noqa: A002  # Temporal's own name
         super().__init__(next)
         self._workspace = workspace

@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 from rich.text import Text
 
 from devstack.ingress import Ingress
-from devstack.state import Running
+from devstack.state import RunningDevstack
 from domain.instance import InstanceKey, instance_id
 
 _PAUSED = quote('FollowUpStatus="paused"')
@@ -19,7 +19,7 @@ _PAUSED = quote('FollowUpStatus="paused"')
 _ELSEWHERE = ("FOLLOWUP_DATABASE_URL", "FOLLOWUP_WORKSPACE", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE")
 
 
-def guide(running: Running, worker_log: Path, ingress: Ingress, key: str) -> Iterator[Text]:
+def guide(running: RunningDevstack, worker_log: Path, ingress: Ingress, key: str) -> Iterator[Text]:
     """Write the page; `key` is the enrolment key of this run."""
     uncertain = shlex.quote(instance_id(InstanceKey("default", "no-reply", "lead-4", key)))
     followup, python = _here(Path(sys.executable).parent / "followup"), _here(Path(sys.executable))

@@ -16,7 +16,7 @@ from devstack import mailbox_page, mailbox_smtp
 from devstack.child import Child, listens
 
 
-class Mailbox:
+class LocalMailbox:
     """The mailbox as a process of its own, that may be stopped, killed and started again on the same ports."""
 
     def __init__(self, folder: Path, *, smtp_port: int, http_port: int) -> None:
@@ -52,7 +52,7 @@ class Mailbox:
 
 async def serve(folder: Path, *, smtp_port: int, http_port: int) -> None:
     """Receive and show messages until SIGTERM or SIGINT."""
-    messages = mailbox_smtp.Folder(folder)
+    messages = mailbox_smtp.MailboxFolder(folder)
     receiving = await mailbox_smtp.listen(messages, smtp_port)
     async with receiving:
         page = mailbox_page.build(messages)

@@ -12,7 +12,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from jinja2 import Environment
 
-from devstack.mailbox_smtp import Folder
+from devstack.mailbox_smtp import MailboxFolder
 
 MOST_LISTED = 200  # a page that opens at once, however many were sent
 
@@ -40,7 +40,7 @@ _MESSAGE = _TEMPLATES.from_string(
 )
 
 
-def build(folder: Folder) -> FastAPI:
+def build(folder: MailboxFolder) -> FastAPI:
     """Make the page of a folder."""
     page = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -62,7 +62,7 @@ def build(folder: Folder) -> FastAPI:
     return page
 
 
-def _existing(folder: Folder, name: str) -> Path:
+def _existing(folder: MailboxFolder, name: str) -> Path:
     if name not in folder.names():  # so a name never leads out of the folder
         raise HTTPException(404, "there is no such message")
     return folder.path / name

@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 MOST_BYTES = 50 * 2**20  # beyond what the strictest common provider takes, so that it's never us who say no
 
 
-class Folder:
+class MailboxFolder:
     """Messages as `.eml` files, to the byte; a name begins with the instant of arrival, so names sort by it."""
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +48,7 @@ class Folder:
 class Receiver:
     """What aiosmtpd asks when a message has come."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: MailboxFolder) -> None:
         self._folder = folder
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
@@ -61,7 +61,7 @@ class Receiver:
         return f"250 kept as {name}"
 
 
-async def listen(folder: Folder, port: int) -> asyncio.Server:
+async def listen(folder: MailboxFolder, port: int) -> asyncio.Server:
     """Receive messages on a local port."""
 
     def conversation() -> SMTP:

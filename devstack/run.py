@@ -16,7 +16,7 @@ from devstack.child import Child, DevstackError, plain_environment
 from devstack.guide import guide, other_world
 from devstack.ingress import Ingress
 from devstack.stack import Devstack
-from devstack.state import Running
+from devstack.state import RunningDevstack
 from store.schema import SchemaError, migrate
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +30,7 @@ _FIRST_LETTER_WITHIN = timedelta(minutes=1)
 _LOOK_EVERY = timedelta(milliseconds=50)
 
 
-def settings_of(running: Running) -> dict[str, str]:
+def settings_of(running: RunningDevstack) -> dict[str, str]:
     """Name everything that a process must know to live in this world and in no other, whatever `.env` says."""
     return {
         "FOLLOWUP_DATABASE_URL": running.database_url,

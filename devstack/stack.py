@@ -9,7 +9,7 @@ from typing import IO, Self
 
 from devstack import state
 from devstack.child import DevstackError
-from devstack.mailbox import Mailbox
+from devstack.mailbox import LocalMailbox
 from devstack.ports import free_ports
 from devstack.postgres import DATABASE, Postgres
 from devstack.temporal import Temporal
@@ -26,8 +26,8 @@ class Devstack:
 
     postgres: Postgres
     temporal: Temporal
-    mailbox: Mailbox
-    running: state.Running
+    mailbox: LocalMailbox
+    running: state.RunningDevstack
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Devstack:
         self._durable, self._in_memory, self._usual_ports, self._say = durable, in_memory, usual_ports, say
         self._lock: IO[str] | None = None
 
-    async def start(self) -> state.Running:
+    async def start(self) -> state.RunningDevstack:
         """Start everything; when this fails or is cancelled midway, nothing is left running. Raises DevstackError."""
         self._take_lock()
         try:
@@ -102,7 +102,7 @@ class Devstack:
         ports = free_ports(USUAL_PORTS if self._usual_ports else [None] * len(USUAL_PORTS))
         self.postgres = Postgres(folder / "postgres", durable=self._durable, port=ports[0])
         self.temporal = Temporal(folder / "temporal", in_memory=self._in_memory, port=ports[1], ui_port=ports[2])
-        self.mailbox = Mailbox(folder / "mailbox", smtp_port=ports[3], http_port=ports[4])
+        self.mailbox = LocalMailbox(folder / "mailbox", smtp_port=ports[3], http_port=ports[4])
 
     async def _start_postgres(self) -> None:
         await self.postgres.start()
@@ -118,8 +118,8 @@ class Devstack:
         await self.mailbox.start()
         self._say(f"The mailbox receives at {self.mailbox.smtp_url} and shows at {self.mailbox.url}")
 
-    def _addresses(self) -> state.Running:
-        return state.Running(
+    def _addresses(self) -> state.RunningDevstack:
+        return state.RunningDevstack(
             pid=os.getpid(),
             database_url=self.postgres.url(),
             temporal_address=self.temporal.address,

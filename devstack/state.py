@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 
-class Running(BaseModel):
+class RunningDevstack(BaseModel):
     """The addresses of a running devstack, and the process that holds it up."""
 
     pid: int
@@ -22,7 +22,7 @@ def _file(home: Path) -> Path:
     return home / ".devstack" / "running.json"
 
 
-def write(home: Path, running: Running) -> None:
+def write(home: Path, running: RunningDevstack) -> None:
     """Say that a devstack runs under `home`."""
     unfinished = _file(home).with_suffix(".new")
     unfinished.parent.mkdir(parents=True, exist_ok=True)
@@ -30,10 +30,10 @@ def write(home: Path, running: Running) -> None:
     unfinished.replace(_file(home))  # at once: a reader never sees half of it
 
 
-def read(home: Path) -> Running | None:
+def read(home: Path) -> RunningDevstack | None:
     """Say which devstack runs under `home`; None when none does, a dead one's leftovers included."""
     try:
-        running = Running.model_validate_json(_file(home).read_text())
+        running = RunningDevstack.model_validate_json(_file(home).read_text())
         os.kill(running.pid, 0)
     except (OSError, ValidationError):
         return None

@@ -37,7 +37,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class EnrolmentRefused:
     """A refusal; `other` is the follow-up that stands against it, `sentence` says it for people, with the remedy."""
 
     refusal: Refusal
@@ -45,12 +45,12 @@ class Refused:
     other: Known | None = None
 
 
-def refusal(sequence: Sequence, lead_id: str, known: Iterable[Known]) -> Refused | None:
+def refusal(sequence: Sequence, lead_id: str, known: Iterable[Known]) -> EnrolmentRefused | None:
     """Say why a lead with these follow-ups is not enrolled in a sequence; None when it may be."""
     for one in known:
         why = _why(sequence, lead_id, one)
         if why is not None:
-            return Refused(refusal=why, sentence=_sentence(why, sequence.name, lead_id, one), other=one)
+            return EnrolmentRefused(refusal=why, sentence=_sentence(why, sequence.name, lead_id, one), other=one)
     return None
 
 

@@ -112,7 +112,7 @@ class _Known(_Said):
         }
 
 
-class Person(_Known):
+class PersonData(_Known):
     """The lead to be enrolled. Whether mail can go to the address is asked when it is."""
 
     lead_id: _LeadId
@@ -121,11 +121,11 @@ class Person(_Known):
     timezone: str | None = None
 
 
-class Enrolled(_Known):
+class EnrolmentData(_Known):
     """Enrol a lead in a sequence, once for each `enrolment_key`."""
 
     sequence: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,59}$")
-    lead: Person
+    lead: PersonData
     variables: _Variables = Field(default_factory=dict)
     literal: _Literal = ()
     enrolment_key: _EnrolmentKey = ""
@@ -144,13 +144,13 @@ class Enrolled(_Known):
         return self.lead.lead_id
 
 
-class OfLead(_Said):
+class LeadData(_Said):
     """What happened to a lead."""
 
     lead_id: _LeadId
 
 
-class Stopped(OfLead):
+class StopData(LeadData):
     """What ended follow-ups of a lead. `email` is the address it happened to, which may no longer be the lead's."""
 
     email: Annotated[str, AfterValidator(_address), Field(json_schema_extra={"format": "email"})] | None = Field(
@@ -158,7 +158,7 @@ class Stopped(OfLead):
     )
 
 
-class Replied(OfLead):
+class ReplyData(LeadData):
     """The lead replied; or (`auto`) their mail program did, and nothing is sent until the day they are back."""
 
     auto: bool = False
@@ -172,7 +172,7 @@ class Replied(OfLead):
         return until
 
 
-class Updated(OfLead, _Known):
+class UpdateData(LeadData, _Known):
     """What the app knows better now. Variables are added to those known; one that is given again is replaced."""
 
     email: str | None = None
@@ -215,7 +215,7 @@ class LeadEnrolled(_Event):
     """A follow-up shall begin."""
 
     type: Literal[EventType.ENROLLED]
-    data: Enrolled
+    data: EnrolmentData
 
     @model_validator(mode="after")
     def _says_no_nothing(self) -> Self:
@@ -228,7 +228,7 @@ class LeadReplied(_Event):
     """A reply stops; an automatic one holds."""
 
     type: Literal[EventType.REPLIED]
-    data: Replied
+    data: ReplyData
 
     @model_validator(mode="after")
     def _plausible(self) -> Self:
@@ -241,7 +241,7 @@ class LeadStopped(_Event):
     """Something else happened that ends follow-ups."""
 
     type: Literal[EventType.BOOKED, EventType.UNSUBSCRIBED, EventType.BOUNCED, EventType.CLOSED]
-    data: Stopped
+    data: StopData
 
     @model_validator(mode="after")
     def _of_an_address(self) -> Self:
@@ -254,7 +254,7 @@ class LeadUpdated(_Event):
     """The app knows something better now."""
 
     type: Literal[EventType.UPDATED]
-    data: Updated
+    data: UpdateData
 
     @model_validator(mode="after")
     def _says_no_nothing(self) -> Self:
@@ -268,7 +268,7 @@ class LeadResumed(_Event):
     """The lead may be written to again: it ends an absence, and a pause that somebody asked for."""
 
     type: Literal[EventType.RESUMED]
-    data: OfLead
+    data: LeadData
 
 
 Event = LeadEnrolled | LeadReplied | LeadStopped | LeadUpdated | LeadResumed

@@ -15,13 +15,13 @@ from domain.lead import Lead
 from intake.files.lead_file import BadRow, LeadRow
 from intake.starting import Starter
 from mail.links import stand_in_url
-from transactions.enrol import Enrolling, Placed, Stored, Wanted, store_enrolments
+from transactions.enrol import Enrolling, EnrolmentResults, Placed, WantedEnrolment, store_enrolments
 
 # One transaction's worth: enough that its cost is spread, few enough that memory stays flat and locks short.
 _BATCH = 250
 
 
-class Answer(StrEnum):
+class RowResult(StrEnum):
     """What became of a row.
 
     ENROLLED: a follow-up begins. ALREADY_ENROLLED: it had begun before. STOPPED: it was enrolled, and a stop that is
@@ -43,7 +43,7 @@ class Result:
     `reason` is a sentence wherever somebody should know more than the answer tells: then not all is as it was asked.
     """
 
-    answer: Answer
+    answer: RowResult
     lead_id: str = ""
     instance_id: str = ""
     row: int | None = None
@@ -80,20 +80,20 @@ class Enroller:
         source = iter(rows)
         while batch := list(islice(source, _BATCH)):
             numbers: dict[str, int | None] = {}
-            wanted: list[Wanted] = []
+            wanted: list[WantedEnrolment] = []
             for row in batch:
                 if isinstance(row, BadRow):
-                    yield Result(answer=Answer.REFUSED, lead_id=row.lead_id, row=row.row, reason=row.problem)
+                    yield Result(answer=RowResult.REFUSED, lead_id=row.lead_id, row=row.row, reason=row.problem)
                     continue
                 number, lead = (row.row, row.lead) if isinstance(row, LeadRow) else (None, row)
                 key = InstanceKey(self._workspace, sequence.name, lead.lead_id, enrolment_key)
-                wanted.append(Wanted(lead, instance_id(key)))
+                wanted.append(WantedEnrolment(lead, instance_id(key)))
                 numbers[wanted[-1].instance_id] = number
             for result in await self._enroll(sequence, wanted, numbers):
                 yield result
 
     async def _enroll(
-        self, sequence: sequences.Sequence, wanted: Sequence[Wanted], numbers: Mapping[str, int | None]
+        self, sequence: sequences.Sequence, wanted: Sequence[WantedEnrolment], numbers: Mapping[str, int | None]
     ) -> list[Result]:
         enrolling = Enrolling(
             workspace=self._workspace, sequence=sequence, at=datetime.now(UTC), by=self._by, link=self._link
@@ -105,31 +105,31 @@ class Enroller:
         return [_result(one, stored, numbers[one.instance_id]) for one in wanted]
 
 
-def _result(one: Wanted, stored: Stored, row: int | None) -> Result:
+def _result(one: WantedEnrolment, stored: EnrolmentResults, row: int | None) -> Result:
     where = "" if row is None else f"row {row}: "
     lead_id = one.lead.lead_id
     if refused := stored.refused.get(one.instance_id):
         about = "" if refused.other is None else f"lead {lead_id} "
         reason = f"{where}{about}{refused.sentence}"
-        return Result(answer=Answer.REFUSED, lead_id=lead_id, row=row, reason=reason)
+        return Result(answer=RowResult.REFUSED, lead_id=lead_id, row=row, reason=reason)
     answer, reason = _answer(stored.placed[one.instance_id])
     said = f"{where}lead {lead_id} {reason}" if reason else ""
     return Result(answer=answer, lead_id=lead_id, instance_id=one.instance_id, row=row, reason=said)
 
 
-def _answer(placed: Placed) -> tuple[Answer, str]:
+def _answer(placed: Placed) -> tuple[RowResult, str]:
     enrolled = placed.enrolled
     if enrolled.new and enrolled.status is InstanceStatus.STOPPED:
-        return Answer.STOPPED, "is stopped at once: a stop that is not older than this enrolment was recorded before"
+        return RowResult.STOPPED, "is stopped at once: a stop that is not older than this enrolment was recorded before"
     if placed.suppressed and enrolled.status not in (InstanceStatus.COMPLETED, InstanceStatus.STOPPED):
         return (
-            Answer.SUPPRESSED,
+            RowResult.SUPPRESSED,
             "has a suppressed address: nothing is sent to it (see `followup suppress list`)",
         )
     if not enrolled.new and placed.differs:
         fields = ", ".join(placed.differs)
         return (
-            Answer.ALREADY_ENROLLED,
+            RowResult.ALREADY_ENROLLED,
             f"is enrolled already, with another {fields}: nothing was changed; send lead.updated to change it",
         )
-    return (Answer.ENROLLED if enrolled.new else Answer.ALREADY_ENROLLED), ""
+    return (RowResult.ENROLLED if enrolled.new else RowResult.ALREADY_ENROLLED), ""

@@ -27,9 +27,9 @@ from intake.turns import NoTurnError, Turns
 from mail.links import stand_in_url
 from store.engine import is_down
 from store.instances import find_instances
-from transactions.event import Answer, Done, confirm_told, take_event
+from transactions.event import EventAnswer, EventResult, confirm_told, take_event
 
-__all__ = ["Answer", "Done", "EventDoor", "EventError", "NotTakenError"]
+__all__ = ["EventAnswer", "EventDoor", "EventError", "EventResult", "NotTakenError"]
 _log = logging.getLogger(__name__)
 
 
@@ -60,7 +60,7 @@ class EventDoor:
         self._link = stand_in_url(public_url)
         self._turns = Turns()
 
-    async def deliver(self, event: Event) -> Answer:
+    async def deliver(self, event: Event) -> EventAnswer:
         """Take an event: when this returns, its facts are stored and its workflows know.
 
         An event of the same id changes nothing and is answered the same. Raises EventError for an event that can't be
@@ -88,7 +88,7 @@ class EventDoor:
         except NoTurnError:
             raise NotTakenError("other events of this lead are still under way: deliver the event again") from None
 
-    async def _store(self, event: Event) -> tuple[Answer, bool]:
+    async def _store(self, event: Event) -> tuple[EventAnswer, bool]:
         async with self._engine.begin() as connection:
             return await take_event(connection, self._workspace, event, self._sequence, self._link)
 
@@ -105,22 +105,22 @@ class EventDoor:
             raise EventError(["data.sequence: there is none of this name: check it, or add its file"])
         return sequence
 
-    async def _tell(self, answer: Answer) -> None:
+    async def _tell(self, answer: EventAnswer) -> None:
         try:
             await self._start_or_signal(answer, f"event:{answer.event_id}")
         except (RPCError, RuntimeError) as error:  # RuntimeError is how a failed connect shows
             raise NotTakenError("Temporal can't be reached: deliver the event again") from error
 
-    async def _start_or_signal(self, answer: Answer, by: str) -> None:
+    async def _start_or_signal(self, answer: EventAnswer, by: str) -> None:
         await self.starter.stop_each({one.instance_id: one.reason for one in answer.ended}, by)
         await self.starter.paused(answer.paused, Reason.RECIPIENT_IN_USE, by)
         await self.starter.look(answer.held, by)
         match answer.done:
-            case Done.ENROLLED | Done.ALREADY_ENROLLED | Done.STOPPED_AT_ONCE:
+            case EventResult.ENROLLED | EventResult.ALREADY_ENROLLED | EventResult.STOPPED_AT_ONCE:
                 async with self._engine.connect() as connection:
                     enrolled = await find_instances(connection, answer.instances)
                 await self.starter.start(enrolled, by)
-            case Done.STOPPED:
+            case EventResult.STOPPED:
                 await self.starter.stop(answer.instances, Reason(answer.type.removeprefix("lead.")), by)
-            case Done.RESUMED:
+            case EventResult.RESUMED:
                 await self.starter.resume(answer.instances, by)

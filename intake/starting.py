@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.command import LOOK, PAUSE, RESUME, STOP, Look, Pause, Resume, Stop
 from domain.instance import InstanceStatus, Reason, workflow_id
 from domain.step import FollowUp
-from store.instances import Enrolled, find_stopped
+from store.instances import StoredInstance, find_stopped
 from transactions.enrol import confirm_started
 from workflows import search_attributes
 from workflows.follow_up import FollowUpWorkflow
@@ -38,7 +38,7 @@ class Starter:
         self._workspace = workspace
         self._task_queue = task_queue
 
-    async def start(self, enrolled: Sequence[Enrolled], by: str) -> None:
+    async def start(self, enrolled: Sequence[StoredInstance], by: str) -> None:
         """Start those that were not started yet, but none that has been stopped.
 
         A stop that comes meanwhile finds no workflow to tell, or one that was started: so each is looked at once more
@@ -93,7 +93,7 @@ class Starter:
 
         await asyncio.gather(*map(tell, instance_ids))
 
-    async def _start(self, one: Enrolled, limit: asyncio.Semaphore) -> None:
+    async def _start(self, one: StoredInstance, limit: asyncio.Semaphore) -> None:
         follow_up = FollowUp(instance_id=one.instance_id, steps=one.steps, first_due_at=one.first_due_at)
         async with limit:
             try:
@@ -111,7 +111,7 @@ class Starter:
             except WorkflowAlreadyStartedError:
                 return  # it ran and closed; starting it again is what must not happen
 
-    def _attributes(self, one: Enrolled) -> TypedSearchAttributes:
+    def _attributes(self, one: StoredInstance) -> TypedSearchAttributes:
         return TypedSearchAttributes(
             [
                 SearchAttributePair(search_attributes.STATUS, InstanceStatus.ACTIVE),

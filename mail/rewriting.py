@@ -15,7 +15,7 @@ from mail.template import LONGEST_OUTPUT
 _FOLDED = re.compile(rb"\r\n(?! )")
 
 
-class Written(NamedTuple):
+class SeenMessage(NamedTuple):
     """What the recipient of a message sees. One that `answers` is in a thread, whose subject it has."""
 
     sender: str
@@ -25,7 +25,7 @@ class Written(NamedTuple):
     answers: bool
 
 
-def read_message(content: bytes) -> Written:
+def read_message(content: bytes) -> SeenMessage:
     """Read a message that `freeze` or `rewrite` made."""
     read = email.message_from_bytes(content, policy=policy.compat32)
 
@@ -34,7 +34,7 @@ def read_message(content: bytes) -> Written:
 
     payload = read.get_payload(decode=True)
     body = payload.decode("utf-8") if isinstance(payload, bytes) else ""
-    return Written(seen("From"), seen("To"), seen("Subject"), line_ends(body), read["References"] is not None)
+    return SeenMessage(seen("From"), seen("To"), seen("Subject"), line_ends(body), read["References"] is not None)
 
 
 def rewrite(content: bytes, *, subject: str | None, body: str, date: datetime) -> FrozenMessage:
@@ -61,7 +61,7 @@ def rewrite(content: bytes, *, subject: str | None, body: str, date: datetime) -
     return FrozenMessage(message_id, written, hashlib.sha256(written).hexdigest())
 
 
-def _check(before: Written, subject: str, body: str) -> None:
+def _check(before: SeenMessage, subject: str, body: str) -> None:
     if not body.strip():
         raise MessageError("body: is blank: write what shall be sent")
     if len(body) > LONGEST_OUTPUT:

@@ -99,7 +99,7 @@ async def find_written_to(
     return Named(*row) if row else None
 
 
-class Unknown(NamedTuple):
+class UnknownDraft(NamedTuple):
     """A draft that may have been sent. Nobody else's draft of its thread may be so, too."""
 
     thread_id: str
@@ -107,7 +107,7 @@ class Unknown(NamedTuple):
     message_hash: str
 
 
-async def list_unknown(connection: AsyncConnection, workspace: str, after: str, limit: int) -> list[Unknown]:
+async def list_unknown(connection: AsyncConnection, workspace: str, after: str, limit: int) -> list[UnknownDraft]:
     """List drafts that may have been sent, by their threads; `after` is the last thread of the page before."""
     statement = (
         select(Draft.thread_id, Draft.id, func.substr(_LEFT_PART, 2))
@@ -116,4 +116,4 @@ async def list_unknown(connection: AsyncConnection, workspace: str, after: str, 
         .order_by(Draft.thread_id)
         .limit(limit)
     )
-    return [Unknown(*row) for row in await connection.execute(statement, {"after": after})]
+    return [UnknownDraft(*row) for row in await connection.execute(statement, {"after": after})]

@@ -55,7 +55,7 @@ _OF_WORDS = (
 )
 
 
-class Person(NamedTuple):
+class PersonRows(NamedTuple):
     """The rows of a person, table by table, each as it is stored; `leads` are all that have the address now."""
 
     leads: list[dict[str, Any]]
@@ -82,7 +82,7 @@ async def find_lead_ids(connection: AsyncConnection, workspace: str, lead_id: st
     return list((await connection.execute(statement.order_by(Lead.lead_id))).scalars())
 
 
-async def read_person(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> Person:
+async def read_person(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> PersonRows:
     """Read everything known of the leads of a person. Suppressions are those of every address they ever had."""
     tables = (Lead, LeadAddress, Instance, Stop)
     of_leads = [(table.workspace == workspace) & table.lead_id.in_(lead_ids) for table in tables]
@@ -92,7 +92,7 @@ async def read_person(connection: AsyncConnection, workspace: str, lead_ids: Seq
     addresses = await list_addresses(connection, workspace, lead_ids)
     entries = sorted({entry for address in addresses for entry in covering(workspace, address)})
     listed = and_(Suppression.workspace == workspace, Suppression.address.in_(entries))
-    return Person(
+    return PersonRows(
         leads=await _rows(connection, Lead, of_leads[0], Lead.lead_id),
         addresses=await _rows(connection, LeadAddress, of_leads[1], LeadAddress.said_at),
         instances=instances,

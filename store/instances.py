@@ -69,7 +69,7 @@ class Enrolment(NamedTuple):
     said_at: datetime | None = None  # the instant of the word that enrols it; None: now
 
 
-class Enrolled(NamedTuple):
+class StoredInstance(NamedTuple):
     """One instance as it is stored."""
 
     instance_id: str
@@ -167,7 +167,7 @@ _ENROLL = (
 
 async def enroll(
     connection: AsyncConnection, workspace: str, sequence: FollowUpSequence, wanted: Sequence[Enrolment], by: str
-) -> list[Enrolled]:
+) -> list[StoredInstance]:
     """Store these instances; one that exists stays as it is. Returns all of them, in no particular order."""
     if not wanted:
         return []
@@ -244,11 +244,11 @@ _FIND_INSTANCES = select(
 ).where(_THESE)
 
 
-async def find_instances(connection: AsyncConnection, instance_ids: Sequence[str]) -> list[Enrolled]:
+async def find_instances(connection: AsyncConnection, instance_ids: Sequence[str]) -> list[StoredInstance]:
     """Find these instances, in no particular order; none counts as new."""
     rows = await connection.execute(_FIND_INSTANCES, {"ids": instance_ids})
     return [
-        Enrolled(
+        StoredInstance(
             instance_id=row.id,
             lead_id=row.lead_id,
             steps=row.steps,

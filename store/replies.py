@@ -23,7 +23,7 @@ class Conversation(NamedTuple):
     origin: dict[str, Any] | None
 
 
-class Said(NamedTuple):
+class SaidReply(NamedTuple):
     """What a reply says, and where."""
 
     thread_id: str
@@ -37,11 +37,11 @@ async def find_conversation(connection: AsyncConnection, instance_id: str) -> Co
     return Conversation(*row) if row else None
 
 
-async def find_said(connection: AsyncConnection, instance_id: str) -> Said | None:
+async def find_said(connection: AsyncConnection, instance_id: str) -> SaidReply | None:
     """Find what a reply says; None when there is no such reply yet."""
     statement = select(Instance.thread_id, Instance.variables).where(Instance.id == instance_id)
     row = (await connection.execute(statement)).one_or_none()
-    return Said(*row) if row else None
+    return SaidReply(*row) if row else None
 
 
 async def find_subject(connection: AsyncConnection, thread_id: str) -> str | None:

@@ -11,7 +11,7 @@ from store.listing import LISTED, Listed
 from store.tables import Instance
 
 
-class Choice(NamedTuple):
+class Selection(NamedTuple):
     """Which instances of a workspace are meant: those of a sequence, a lead, both, or all of them."""
 
     workspace: str
@@ -37,7 +37,7 @@ def place_of(one: Listed) -> Place:
 
 
 async def read_running(
-    connection: AsyncConnection, choice: Choice, after: Place, last: Place, limit: int
+    connection: AsyncConnection, choice: Selection, after: Place, last: Place, limit: int
 ) -> list[Listed]:
     """Read the next of the chosen instances that have not ended: those behind `after`, up to and with `last`."""
     statement = select(*LISTED).where(Instance.workspace == choice.workspace, Instance.status.not_in(FINAL))

@@ -37,7 +37,7 @@ class RecordedStop:
         return replace(self, recipients=tuple(recipients))
 
 
-class Running(NamedTuple):
+class RunningInstance(NamedTuple):
     """An instance that has not ended."""
 
     instance_id: str
@@ -131,10 +131,10 @@ _FIND_RUNNING = (
 
 async def find_running(
     connection: AsyncConnection, workspace: str, lead_id: str, recipients: Sequence[str] = ()
-) -> list[Running]:
+) -> list[RunningInstance]:
     """Find the instances of a lead, and of leads with one of these addresses, that have not ended.
 
     Wants the lead's name and the recipients locked.
     """
     values = {"workspace": workspace, "lead_id": lead_id, "recipients": [one for one in recipients if one]}
-    return [Running(*row) for row in await connection.execute(_FIND_RUNNING, values)]
+    return [RunningInstance(*row) for row in await connection.execute(_FIND_RUNNING, values)]

@@ -10,7 +10,7 @@ from domain.event import Event
 from intake.event_reading import read_event
 from intake.events import EventDoor
 from tests.scene import Scene
-from transactions.event import Answer
+from transactions.event import EventAnswer
 
 # One step that falls due at once; whoever wants to see nothing sent runs no worker, or writes another.
 SEQUENCE = """
@@ -58,10 +58,10 @@ class App:
         """Put a sequence where the door finds it."""
         (self.folder / f"{name}.yaml").write_text(sequence)
 
-    async def says(self, content: dict[str, Any]) -> Answer:
+    async def says(self, content: dict[str, Any]) -> EventAnswer:
         """Deliver an event."""
         return await self.door.deliver(event(content))
 
-    async def says_of(self, lead_id: str, event_type: str, **more: Any) -> Answer:
+    async def says_of(self, lead_id: str, event_type: str, **more: Any) -> EventAnswer:
         """Deliver an event about a lead."""
         return await self.says(said(event_type, lead_id=lead_id, **more))

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.draft import DraftKey, draft_id
 from mail.message import MessageError
-from mail.rewriting import Written, read_message, rewrite
+from mail.rewriting import SeenMessage, read_message, rewrite
 from store.approvals import Rewritten, rewrite_draft
 from store.leads import lock_lead
 from store.ledger import add_note
@@ -29,12 +29,12 @@ class Edit(NamedTuple):
     body: str
 
 
-def as_text(mail: Written) -> str:
+def as_text(mail: SeenMessage) -> str:
     """Write a mail for an editor: its subject, unless it answers in a thread, an empty line, its body."""
     return mail.body if mail.answers else f"Subject: {mail.subject}\n\n{mail.body}"
 
 
-def read_text(text: str, mail: Written) -> Edit:
+def read_text(text: str, mail: SeenMessage) -> Edit:
     """Read what an editor gave back. Raises EditError where the line with the subject is gone."""
     if mail.answers:
         return Edit(None, text)

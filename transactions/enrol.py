@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain import sequence as sequences
 from domain.cause import Cause
-from domain.enrolling import Known, Refusal, Refused, refusal
+from domain.enrolling import EnrolmentRefused, Known, Refusal, refusal
 from domain.instance import FINAL, InstanceStatus, Reason
 from domain.lead import Lead
 from domain.lead_facts import LeadFacts, Variables, Word
@@ -19,9 +19,9 @@ from domain.schedule import after
 from domain.thread import Origin
 from store.facts import find_thread
 from store.instances import (
-    Enrolled,
     Enrolment,
     Other,
+    StoredInstance,
     enroll,
     find_instances,
     find_others,
@@ -41,7 +41,7 @@ from transactions.sharing import known_of
 from transactions.stop import ends
 
 
-class Wanted(NamedTuple):
+class WantedEnrolment(NamedTuple):
     """A lead to be enrolled, the id of the instance, and the message it answers, if it answers one."""
 
     lead: Lead
@@ -69,13 +69,13 @@ class Enrolling:
 class Placed:
     """What became of one that is enrolled. `differs`: the fields that were given otherwise than they are stored."""
 
-    enrolled: Enrolled
+    enrolled: StoredInstance
     suppressed: bool = False
     differs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class EnrolmentResults:
     """What became of enrolments, by instance, in the order in which they were wanted.
 
     `refused` says of which that they may not be. `ended` are follow-ups of the same people that a stop ends of which it
@@ -83,16 +83,18 @@ class Stored:
     """
 
     placed: dict[str, Placed] = field(default_factory=dict)
-    refused: dict[str, Refused] = field(default_factory=dict)
+    refused: dict[str, EnrolmentRefused] = field(default_factory=dict)
     ended: dict[str, Reason] = field(default_factory=dict)
 
     @property
-    def enrolled(self) -> list[Enrolled]:
+    def enrolled(self) -> list[StoredInstance]:
         """The instances that are enrolled, now or since earlier."""
         return [one.enrolled for one in self.placed.values()]
 
 
-async def store_enrolments(connection: AsyncConnection, enrolling: Enrolling, wanted: Sequence[Wanted]) -> Stored:
+async def store_enrolments(
+    connection: AsyncConnection, enrolling: Enrolling, wanted: Sequence[WantedEnrolment]
+) -> EnrolmentResults:
     """Write the facts of enrolments. One that is enrolled already, or may not be, stays as it is.
 
     Of a lead who may not be enrolled, and of whom nothing is known, it is kept who they are: a stop of theirs reaches
@@ -114,18 +116,18 @@ async def store_enrolments(connection: AsyncConnection, enrolling: Enrolling, wa
         )
         for one in batch.taken
     }
-    return Stored(placed=placed, refused=refused, ended=ended)
+    return EnrolmentResults(placed=placed, refused=refused, ended=ended)
 
 
 class _Batch:
     """Enrolments in one transaction: locked, judged in their order, then written."""
 
-    def __init__(self, connection: AsyncConnection, enrolling: Enrolling, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, connection: AsyncConnection, enrolling: Enrolling, wanted: Sequence[WantedEnrolment]) -> None:
         self._connection, self._enrolling, self._wanted = connection, enrolling, wanted
         self._workspace, self._by = enrolling.workspace, enrolling.by
         self._lead_ids = [one.lead.lead_id for one in wanted]
-        self.taken: list[Wanted] = []
-        self._strangers: list[Wanted] = []  # who may not be enrolled, and were not known before
+        self.taken: list[WantedEnrolment] = []
+        self._strangers: list[WantedEnrolment] = []  # who may not be enrolled, and were not known before
 
     async def lock(self) -> None:
         """Lock everybody, whether or not they are known, then read what is known of them."""
@@ -142,18 +144,18 @@ class _Batch:
         others = await find_others(self._connection, self._workspace, self._lead_ids, self._recipients)
         self._others = _by_person(others)
 
-    def _facts(self, one: Wanted) -> LeadFacts:
+    def _facts(self, one: WantedEnrolment) -> LeadFacts:
         return self._known.get(one.lead.lead_id) or LeadFacts(lead_id=one.lead.lead_id)
 
-    def _word(self, one: Wanted) -> Word:
+    def _word(self, one: WantedEnrolment) -> Word:
         return word_of(one.lead, self._enrolling.at)
 
-    def _own(self, one: Wanted) -> Variables:
+    def _own(self, one: WantedEnrolment) -> Variables:
         return Variables(one.lead.variables, dict.fromkeys(one.lead.variables, self._enrolling.at))
 
-    def divide(self) -> dict[str, Refused]:
+    def divide(self) -> dict[str, EnrolmentRefused]:
         """Say which may not be enrolled, in their order: a row counts for those behind it."""
-        refused: dict[str, Refused] = {}
+        refused: dict[str, EnrolmentRefused] = {}
         for one in self._wanted:
             why = None if one.instance_id in self._existing else self._refusal(one)
             if why is not None:
@@ -166,19 +168,19 @@ class _Batch:
                 self._count(one)
         return refused
 
-    def _refusal(self, one: Wanted) -> Refused | None:
+    def _refusal(self, one: WantedEnrolment) -> EnrolmentRefused | None:
         facts = self._facts(one).after(self._word(one))
         known = {**self._others_of(one.lead.lead_id), **self._others_of(recipient_of(facts.email))}
         if why := refusal(self._enrolling.sequence, one.lead.lead_id, known.values()):
             return why
         enrolling, lead = self._enrolling, facts.lead_with(self._own(one))
         problem = enrolment_problem(enrolling.sequence, lead, one.instance_id, enrolling.link)
-        return Refused(refusal=Refusal.UNRENDERABLE, sentence=problem) if problem else None
+        return EnrolmentRefused(refusal=Refusal.UNRENDERABLE, sentence=problem) if problem else None
 
     def _others_of(self, person: str) -> dict[str, Known]:
         return {one.instance_id: one for one in self._others.get(person, [])}
 
-    def _count(self, one: Wanted) -> None:
+    def _count(self, one: WantedEnrolment) -> None:
         sequence = self._enrolling.sequence
         begun = Known(
             instance_id=one.instance_id,
@@ -203,7 +205,7 @@ class _Batch:
         await keep(self._connection, self._workspace, heard)
         return {one.instance_id: await self._hear_again(one) for one in self.taken if one.instance_id in self._existing}
 
-    async def _hear_again(self, one: Wanted) -> tuple[str, ...]:
+    async def _hear_again(self, one: WantedEnrolment) -> tuple[str, ...]:
         found = self._existing[one.instance_id]
         own = read_variables(found.variables, found.variables_at)
         if self._enrolling.updates:
@@ -215,13 +217,13 @@ class _Batch:
         facts = self._facts(one)
         return differing(self._word(one), one.lead.variables, facts.lead_with(own))
 
-    async def enroll(self) -> dict[str, Enrolled]:
+    async def enroll(self) -> dict[str, StoredInstance]:
         """Store the instances that are new; returns all of them."""
         rows = [await self._row(one) for one in self.taken if one.instance_id not in self._existing]
         begun = await enroll(self._connection, self._workspace, self._enrolling.sequence, rows, self._by)
         return self._existing | {one.instance_id: one for one in begun}
 
-    async def _row(self, one: Wanted) -> Enrolment:
+    async def _row(self, one: WantedEnrolment) -> Enrolment:
         sequence, origin, thread_id = self._enrolling.sequence, one.origin, one.instance_id
         if origin is not None:
             ours = await find_thread(self._connection, self._workspace, origin.message_ids)
@@ -238,7 +240,7 @@ class _Batch:
             said_at=self._enrolling.at,
         )
 
-    async def heed(self, enrolled: dict[str, Enrolled]) -> dict[str, Reason]:
+    async def heed(self, enrolled: dict[str, StoredInstance]) -> dict[str, Reason]:
         """End what is older than a stop that outran it; returns what else a stop is found to end."""
         stops = await find_stops(self._connection, self._workspace, self._lead_ids, self._recipients)
         for one in (*self.taken, *self._strangers):
@@ -259,7 +261,7 @@ class _Batch:
             enrolled[instance_id] = enrolled[instance_id]._replace(status=InstanceStatus.STOPPED)
         return ended
 
-    def _stop_of(self, one: Wanted, stops: Sequence[RecordedStop]) -> RecordedStop | None:
+    def _stop_of(self, one: WantedEnrolment, stops: Sequence[RecordedStop]) -> RecordedStop | None:
         recipient, definition = recipient_of(self._facts(one).email), self._enrolling.sequence
         concerned = (stop for stop in stops if stop.lead_id == one.lead.lead_id or recipient in stop.recipients)
         return next((stop for stop in concerned if ends(stop, definition, self._enrolling.at)), None)

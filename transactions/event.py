@@ -23,7 +23,7 @@ from store.leads import lock_person, read_addresses, save_leads
 from store.locks import lock_event
 from store.stops import RecordedStop, find_running, find_stops, record_stop
 from store.suppressions import suppress
-from transactions.enrol import Enrolling, Wanted, store_enrolments
+from transactions.enrol import Enrolling, WantedEnrolment, store_enrolments
 from transactions.lead_facts import SUPPRESSING, Heard, find_reach, keep, suppress_unsubscribed
 from transactions.sharing import pause_those_that_came_later
 from transactions.stop import end_reached, reach_of
@@ -36,7 +36,7 @@ _WAITING_FOR_THE_LEAD = {
 }
 
 
-class Done(StrEnum):
+class EventResult(StrEnum):
     """What became of an event.
 
     ENROLLED: a follow-up begins. ALREADY_ENROLLED: it had begun before. STOPPED_AT_ONCE: it was enrolled, but a stop
@@ -87,7 +87,7 @@ def _ended(found: Mapping[str, Reason]) -> tuple[Ended, ...]:
     return tuple(Ended(instance_id=instance_id, reason=reason) for instance_id, reason in sorted(found.items()))
 
 
-class Answer(BaseModel):
+class EventAnswer(BaseModel):
     """What an event is answered, each time it is delivered. Ids, codes and instants alone."""
 
     model_config = ConfigDict(frozen=True)
@@ -95,7 +95,7 @@ class Answer(BaseModel):
     event_id: str
     type: EventType
     lead_id: str
-    done: Done
+    done: EventResult
     instances: tuple[str, ...] = Field(default=(), description="The follow-ups it began, stopped or resumed.")
     until: AwareDatetime | None = Field(default=None, description="Nothing is sent to the lead before.")
     why: Refusal | None = Field(default=None, description="Why the lead was not enrolled.")
@@ -136,10 +136,12 @@ class Facts(NamedTuple):
         """Lock the lead, known or not, with the recipient it has and further ones; returns what is known of it."""
         return await lock_person(self.connection, self.workspace, self.event.data.lead_id, *also)
 
-    def answer(self, done: Done, **more: Any) -> Answer:
+    def answer(self, done: EventResult, **more: Any) -> EventAnswer:
         """Answer the event."""
         event, noted = self.event, (*self.noted, *more.pop("noted", ()))
-        return Answer(event_id=event.id, type=event.type, lead_id=event.data.lead_id, done=done, noted=noted, **more)
+        return EventAnswer(
+            event_id=event.id, type=event.type, lead_id=event.data.lead_id, done=done, noted=noted, **more
+        )
 
 
 async def take_event(
@@ -148,7 +150,7 @@ async def take_event(
     event: Event,
     find_sequence: Callable[[LeadEnrolled], Awaitable[Sequence]],
     link: str | None,
-) -> tuple[Answer, bool]:
+) -> tuple[EventAnswer, bool]:
     """Write the facts of an event, once by its id; returns its answer, and whether its workflows were told before.
 
     `find_sequence` finds what an enrolment names; of an event that was taken before it is not asked. Raises EventError,
@@ -157,7 +159,7 @@ async def take_event(
     await lock_event(connection, workspace, event.id)
     stored = await find_event(connection, workspace, event.id)
     if stored is not None:
-        return _same(event, Answer.model_validate(stored.answer)), stored.told
+        return _same(event, EventAnswer.model_validate(stored.answer)), stored.told
     heard, noted = _heard_now(event)
     sequence = await find_sequence(event) if isinstance(event, LeadEnrolled) else None
     answer = await store_facts(Facts(connection, workspace, heard, noted, link), sequence)
@@ -180,13 +182,13 @@ def _heard_now(event: Event) -> tuple[Event, tuple[Noted, ...]]:
     return event.model_copy(update={"timestamp": now}), ahead
 
 
-def _same(event: Event, answer: Answer) -> Answer:
+def _same(event: Event, answer: EventAnswer) -> EventAnswer:
     if (answer.type, answer.lead_id) != (EventType(event.type), event.data.lead_id):
         raise EventError(["id: is that of another event: give every event an id of its own"])
     return answer
 
 
-async def store_facts(facts: Facts, sequence: Sequence | None) -> Answer:
+async def store_facts(facts: Facts, sequence: Sequence | None) -> EventAnswer:
     """Write the facts of an event; `sequence` is what an enrolment names. Raises EventError, having written nothing."""
     event = facts.event
     match event:
@@ -206,7 +208,7 @@ async def store_facts(facts: Facts, sequence: Sequence | None) -> Answer:
             assert_never(event)
 
 
-async def _enroll(facts: Facts, event: LeadEnrolled, sequence: Sequence) -> Answer:
+async def _enroll(facts: Facts, event: LeadEnrolled, sequence: Sequence) -> EventAnswer:
     data = event.data
     try:
         lead = make_lead({**data.lead.model_dump(exclude_unset=True), "variables": data.variables})
@@ -221,16 +223,16 @@ async def _enroll(facts: Facts, event: LeadEnrolled, sequence: Sequence) -> Answ
         link=facts.link,
         updates=True,
     )
-    stored = await store_enrolments(facts.connection, enrolling, [Wanted(lead, identity, data.thread)])
+    stored = await store_enrolments(facts.connection, enrolling, [WantedEnrolment(lead, identity, data.thread)])
     if refused := stored.refused.get(identity):
         if refused.refusal is Refusal.UNRENDERABLE:
             raise EventError([f"data.variables: {refused.sentence}"])
         other = refused.other.instance_id if refused.other else None
-        return facts.answer(Done.NOT_ENROLLED, why=refused.refusal, other=other, ended=_ended(stored.ended))
+        return facts.answer(EventResult.NOT_ENROLLED, why=refused.refusal, other=other, ended=_ended(stored.ended))
     placed = stored.placed[identity]
-    done = Done.ENROLLED if placed.enrolled.new else Done.ALREADY_ENROLLED
+    done = EventResult.ENROLLED if placed.enrolled.new else EventResult.ALREADY_ENROLLED
     if placed.enrolled.new and placed.enrolled.status is InstanceStatus.STOPPED:
-        done = Done.STOPPED_AT_ONCE
+        done = EventResult.STOPPED_AT_ONCE
     noted = (Noted.SUPPRESSED,) * placed.suppressed + (Noted.OLDER_WORD,) * bool(placed.differs)
     return facts.answer(done, instances=(identity,), noted=noted, differs=placed.differs, ended=_ended(stored.ended))
 
@@ -239,7 +241,7 @@ def _placed(problem: str) -> str:
     return f"data.{problem}" if problem.startswith("variables") else f"data.lead.{problem}"
 
 
-async def _stop(facts: Facts, event: LeadReplied | LeadStopped) -> Answer:
+async def _stop(facts: Facts, event: LeadReplied | LeadStopped) -> EventAnswer:
     """I4: from the commit of this on, no claim of an instance that it ends begins."""
     kind = StopKind(event.type.removeprefix("lead."))
     named = suppressible(event.data.email) if isinstance(event, LeadStopped) and event.data.email else None
@@ -256,7 +258,9 @@ async def _stop(facts: Facts, event: LeadReplied | LeadStopped) -> Answer:
     running = await find_running(facts.connection, facts.workspace, stop.lead_id)
     older = any(stop.occurred_at < one.said_at for one in running)
     noted = (Noted.OLDER_WORD,) if older else ()
-    return facts.answer(Done.STOPPED if stopped else Done.STOP_RECORDED, instances=tuple(stopped), noted=noted)
+    return facts.answer(
+        EventResult.STOPPED if stopped else EventResult.STOP_RECORDED, instances=tuple(stopped), noted=noted
+    )
 
 
 async def _suppressed_by(facts: Facts, stop: RecordedStop, lead: LeadFacts | None) -> list[str]:
@@ -267,31 +271,31 @@ async def _suppressed_by(facts: Facts, stop: RecordedStop, lead: LeadFacts | Non
     return [*stop.recipients, recipient_of(lead.email), *(address for _, address in had)]
 
 
-async def _hold(facts: Facts, event: LeadReplied) -> Answer:
+async def _hold(facts: Facts, event: LeadReplied) -> EventAnswer:
     absence = Absence(at=event.timestamp, said=Whereabouts.AWAY, day=event.data.until)
-    return await _hear_absence(facts, absence, Done.HELD)
+    return await _hear_absence(facts, absence, EventResult.HELD)
 
 
-async def _resume(facts: Facts, event: LeadResumed) -> Answer:
-    return await _hear_absence(facts, Absence(at=event.timestamp, said=Whereabouts.BACK), Done.RESUMED)
+async def _resume(facts: Facts, event: LeadResumed) -> EventAnswer:
+    return await _hear_absence(facts, Absence(at=event.timestamp, said=Whereabouts.BACK), EventResult.RESUMED)
 
 
-async def _hear_absence(facts: Facts, absence: Absence, done: Done) -> Answer:
+async def _hear_absence(facts: Facts, absence: Absence, done: EventResult) -> EventAnswer:
     known = await facts.lock() or LeadFacts(lead_id=facts.event.data.lead_id)
     after = known.after_absence(absence)
     noted = (Noted.OLDER_WORD,) if after.quiet_at != absence.at else ()
     await save_leads(facts.connection, facts.workspace, [after])
     if not await was_enrolled(facts.connection, facts.workspace, known.lead_id):
-        return facts.answer(Done.KEPT, noted=noted, until=after.quiet_until)
+        return facts.answer(EventResult.KEPT, noted=noted, until=after.quiet_until)
     running = await find_running(facts.connection, facts.workspace, known.lead_id, [recipient_of(known.email)])
-    if done is Done.HELD:
+    if done is EventResult.HELD:
         held = tuple(one.instance_id for one in running if one.reason == Reason.OUT_OF_OFFICE)
         return facts.answer(done, until=after.quiet_until, noted=noted, held=held)
     waiting = () if noted else (one.instance_id for one in running if (one.status, one.reason) in _WAITING_FOR_THE_LEAD)
     return facts.answer(done, instances=tuple(waiting), noted=noted, until=after.quiet_until)
 
 
-async def _update(facts: Facts, event: LeadUpdated) -> Answer:
+async def _update(facts: Facts, event: LeadUpdated) -> EventAnswer:
     changes = event.data.changes
     try:
         word = read_word(event.data.lead_id, changes, event.timestamp)
@@ -309,10 +313,12 @@ async def _update(facts: Facts, event: LeadUpdated) -> Answer:
         await suppress_unsubscribed(facts.connection, facts.workspace, stops, given, event.by)
     ended = await find_reach(facts.connection, facts.workspace, {after.lead_id: after}, stops, event.by)
     if not await was_enrolled(facts.connection, facts.workspace, after.lead_id):
-        return facts.answer(Done.KEPT, noted=noted, differs=differs, ended=_ended(ended))
+        return facts.answer(EventResult.KEPT, noted=noted, differs=differs, ended=_ended(ended))
     moved = recipient_of(after.email) != recipient_of(before.email)
     paused = await pause_those_that_came_later(facts.connection, facts.workspace, after, event.by) if moved else ()
     running = await find_running(facts.connection, facts.workspace, after.lead_id)
     held = tuple(one.instance_id for one in running if one.status == InstanceStatus.HELD)
     noted += (Noted.RECIPIENT_IN_USE,) if paused else ()
-    return facts.answer(Done.UPDATED, noted=noted, differs=differs, ended=_ended(ended), paused=paused, held=held)
+    return facts.answer(
+        EventResult.UPDATED, noted=noted, differs=differs, ended=_ended(ended), paused=paused, held=held
+    )

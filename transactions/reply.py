@@ -65,7 +65,7 @@ class Words(NamedTuple):
     key: str | None = None
 
 
-class Place(NamedTuple):
+class ReplyPlace(NamedTuple):
     """Where a reply belongs. `thread_id` None: it begins a thread of its own."""
 
     workspace: str
@@ -74,7 +74,7 @@ class Place(NamedTuple):
     origin: Origin | None = None
 
 
-class Written(NamedTuple):
+class StoredReply(NamedTuple):
     """A reply as it is stored."""
 
     instance_id: str
@@ -95,25 +95,25 @@ def check_words(words: Words) -> None:
         raise ReplyError("the key must be 1 to 40 letters, digits, and _ . -")
 
 
-async def find_place(connection: AsyncConnection, workspace: str, to: InThreadOf | ToLead) -> Place:
+async def find_place(connection: AsyncConnection, workspace: str, to: InThreadOf | ToLead) -> ReplyPlace:
     """Find where a reply belongs."""
     if isinstance(to, ToLead):
         if to.message_id is None:
-            return Place(workspace, to.lead_id)
+            return ReplyPlace(workspace, to.lead_id)
         try:
             origin = Origin(message_id=to.message_id)
         except ValidationError:
             raise ReplyError("the thread is no Message-ID: write it as <left@right>") from None
         ours = await find_thread(connection, workspace, origin.message_ids)
-        return Place(workspace, to.lead_id, ours or origin.thread_id(workspace), origin)
+        return ReplyPlace(workspace, to.lead_id, ours or origin.thread_id(workspace), origin)
     found = await find_conversation(connection, to.instance_id)
     if found is None or found.workspace != workspace:
         raise ReplyError(f"there is no follow-up {to.instance_id}: see `followup list`")
     began = Origin.model_validate(found.origin) if found.origin else None
-    return Place(workspace, found.lead_id, found.thread_id, began)
+    return ReplyPlace(workspace, found.lead_id, found.thread_id, began)
 
 
-async def write(connection: AsyncConnection, place: Place, to: InThreadOf | ToLead, words: Words) -> Written:
+async def write(connection: AsyncConnection, place: ReplyPlace, to: InThreadOf | ToLead, words: Words) -> StoredReply:
     """Write a reply as it is to be stored."""
     identity = instance_id(InstanceKey(place.workspace, REPLY, place.lead_id, words.key or _default_key(to, words)))
     thread_id, origin = place.thread_id or identity, place.origin
@@ -122,7 +122,7 @@ async def write(connection: AsyncConnection, place: Place, to: InThreadOf | ToLe
         raise ReplyError("nothing was sent in this thread yet, so it has no subject: give one")
     if origin is not None:  # or the message would have its subject
         origin = origin.model_copy(update={"subject": subject})
-    return Written(identity, thread_id, origin, {_SUBJECT: subject, _BODY: words.body})
+    return StoredReply(identity, thread_id, origin, {_SUBJECT: subject, _BODY: words.body})
 
 
 def _default_key(to: InThreadOf | ToLead, words: Words) -> str:
@@ -130,7 +130,7 @@ def _default_key(to: InThreadOf | ToLead, words: Words) -> str:
     return hashlib.sha256(f"{about}\n{words.body}".encode()).hexdigest()[:_DEFAULT_KEY_DIGITS]
 
 
-async def store_reply(connection: AsyncConnection, place: Place, written: Written, by: str) -> bool:
+async def store_reply(connection: AsyncConnection, place: ReplyPlace, written: StoredReply, by: str) -> bool:
     """Store a reply whose lead is locked; False when it was said before."""
     said = await find_said(connection, written.instance_id)
     if said is not None:
@@ -157,7 +157,7 @@ async def _ask_the_gate(connection: AsyncConnection, identity: str) -> None:
         raise ReplyError(f"nothing is sent to the address of lead {locked.lead.lead_id} any more: it is suppressed")
 
 
-async def end_automation(connection: AsyncConnection, place: Place, recipient: str, by: str) -> list[str]:
+async def end_automation(connection: AsyncConnection, place: ReplyPlace, recipient: str, by: str) -> list[str]:
     """I4: from the commit of this on, no claim of an automatic follow-up of the person begins, under whichever id."""
     running = await find_running(connection, place.workspace, place.lead_id, [recipient])
     automatic = [one.instance_id for one in running if instance_key(one.instance_id).sequence != REPLY]

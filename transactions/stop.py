@@ -10,7 +10,7 @@ from domain.lead_facts import LeadFacts, address_at
 from domain.recipient import recipient_of
 from domain.sequence import Sequence, StopKind
 from store.leads import lock_lead, read_addresses
-from store.stops import RecordedStop, Running, find_running
+from store.stops import RecordedStop, RunningInstance, find_running
 from transactions.drafting import parse_sequence
 from transactions.locked_step import LockedStep
 from transactions.moves import stop, stop_instance
@@ -50,7 +50,7 @@ async def end_reached(connection: AsyncConnection, workspace: str, stop: Recorde
     return [one.instance_id for one in ended]
 
 
-def _why(stop: RecordedStop, running: Running) -> str:
+def _why(stop: RecordedStop, running: RunningInstance) -> str:
     return (
         str(stop.kind) if running.lead_id == stop.lead_id else f"{stop.kind}: lead {stop.lead_id} has the same address"
     )

@@ -19,7 +19,7 @@ class Change(Enum):
     REMOVE = "remove"
 
 
-class Said(NamedTuple):
+class SuppressionWords(NamedTuple):
     """Who changes the list, and why."""
 
     by: str
@@ -35,7 +35,12 @@ class Changed(NamedTuple):
 
 
 async def change_entries(
-    engine: AsyncEngine, workspace: str, change: Change, entries: Sequence[str], said: Said, done: Callable[[int], Any]
+    engine: AsyncEngine,
+    workspace: str,
+    change: Change,
+    entries: Sequence[str],
+    said: SuppressionWords,
+    done: Callable[[int], Any],
 ) -> Changed:
     """Change entries, each once; `done` is told how many after each batch. Doing it again changes nothing."""
     entries, total = sorted(set(entries)), Changed()

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse
 from domain.event import Event
 from intake.event_reading import read_event
 from intake.events import EventError
-from transactions.event import Answer
+from transactions.event import EventAnswer
 from web.event_schema import REFUSALS, event_operation
 from web.inside import Inside
 from web.limits import DoorLimits
@@ -20,7 +20,7 @@ def event_door(inside: Inside, limits: DoorLimits) -> APIRouter:
     """Build `POST /events`."""
     router = APIRouter()
 
-    @router.post("/events", response_model=Answer, responses=REFUSALS, openapi_extra=event_operation())
+    @router.post("/events", response_model=EventAnswer, responses=REFUSALS, openapi_extra=event_operation())
     async def take_event(request: Request) -> JSONResponse:
         """Take an app event. It may be delivered any number of times: the first counts, all are answered the same."""
         async with signed_body(request, inside.event_signatures, MOST_BYTES, limits) as body:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from activities.redaction import kind_of
 from web.event_schema import Problem
-from web.limits import DoorLimits, Patience
+from web.limits import DoorLimits, HttpTimeouts
 from web.requests import LOG, RefusedError
 
 Ready = Callable[[], Awaitable[list[str]]]
@@ -37,7 +37,7 @@ def health_door(ready: Ready, limits: DoorLimits) -> APIRouter:
 class _SharedCheck:
     """A check that is run for all who ask together: anybody may ask, and as often as they like."""
 
-    def __init__(self, ready: Ready, patience: Patience) -> None:
+    def __init__(self, ready: Ready, patience: HttpTimeouts) -> None:
         self._ready, self._patience = ready, patience
         self._running: asyncio.Task[list[str]] | None = None
         self._begun = 0.0

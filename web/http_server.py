@@ -19,7 +19,7 @@ from web.http_protocol import ImpatientProtocol
 _END_WITHIN = timedelta(seconds=25)
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """uvicorn's server, which leaves signals to its process: that ends by its own code, after all was closed."""
 
     @contextmanager
@@ -28,11 +28,11 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(app: FastAPI, bounds: Bounds | None = None) -> Server:
+def make_server(app: FastAPI, bounds: Bounds | None = None) -> HttpServer:
     """Build a server that writes no line a request: addresses and ids of people are nobody's business."""
     bounds = bounds or Bounds()
     protocol: Any = partial(ImpatientProtocol, bounds=bounds, connections=Connections(bounds))
-    return Server(
+    return HttpServer(
         uvicorn.Config(
             app,
             http=protocol,

@@ -15,7 +15,7 @@ _MOST_BYTES = 64 * 1024 * 1024
 _SMALL_BODY = 64 * 1024
 
 
-class Patience(NamedTuple):
+class HttpTimeouts(NamedTuple):
     """How long others are waited for."""
 
     body: timedelta = timedelta(seconds=10)  # for the whole of it: 26 KB a second are enough
@@ -75,7 +75,7 @@ class BodyShare:
 class DoorLimits:
     """The limits of all doors of one process."""
 
-    patience: Patience = field(default_factory=Patience)
+    patience: HttpTimeouts = field(default_factory=HttpTimeouts)
     bodies: BodyMemory = field(default_factory=BodyMemory)
     # of the doors at which nobody has to say who they are, and where asking costs more than being told
     unsigned: RateLimit = field(default_factory=RateLimit)

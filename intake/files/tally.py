@@ -4,14 +4,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from intake.enrolment import Answer, Result
+from intake.enrolment import Result, RowResult
 
 
 @dataclass
-class Tally:
+class EnrolmentTally:
     """How many rows were answered how; those that are not as they were asked are kept, with their reasons."""
 
-    counts: Counter[Answer] = field(default_factory=Counter)
+    counts: Counter[RowResult] = field(default_factory=Counter)
     noted: list[Result] = field(default_factory=list)
 
     @property
@@ -22,7 +22,7 @@ class Tally:
     @property
     def refused(self) -> list[Result]:
         """Those that were not enrolled."""
-        return [one for one in self.noted if one.answer is Answer.REFUSED]
+        return [one for one in self.noted if one.answer is RowResult.REFUSED]
 
     def add(self, result: Result) -> None:
         """Take in what became of a row."""
@@ -35,15 +35,15 @@ class Tally:
 
         `refused` are the rows that were not enrolled, `noted` the others of which something is to be known.
         """
-        counts = {str(answer): self.counts[answer] for answer in Answer if answer is not Answer.REFUSED}
-        others = [one for one in self.noted if one.answer is not Answer.REFUSED]
+        counts = {str(answer): self.counts[answer] for answer in RowResult if answer is not RowResult.REFUSED}
+        others = [one for one in self.noted if one.answer is not RowResult.REFUSED]
         noted = [{"answer": str(one.answer), **_facts(one)} for one in others]
         return counts | {"refused": [_facts(one) for one in self.refused], "noted": noted}
 
     def as_sentences(self) -> list[str]:
         """The tally for people: the rows of which something is to be known, then the counts."""
-        always = (Answer.ENROLLED, Answer.ALREADY_ENROLLED, Answer.REFUSED)
-        told = [answer for answer in Answer if answer in always or self.counts[answer]]
+        always = (RowResult.ENROLLED, RowResult.ALREADY_ENROLLED, RowResult.REFUSED)
+        told = [answer for answer in RowResult if answer in always or self.counts[answer]]
         counts = ", ".join(f"{self.counts[answer]} {answer.replace('_', ' ')}" for answer in told)
         return [*(f"{one.answer.replace('_', ' ')}: {one.reason}" for one in self.noted), counts]
 

@@ -71,20 +71,20 @@ _FOR_GOOD = re.compile(
 )
 
 
-class Absence(NamedTuple):
+class AbsenceNote(NamedTuple):
     """How long somebody is away: until a day, for good, or nobody knows."""
 
     until: date | None = None
     for_good: bool = False
 
 
-def read_absence(part: Part) -> Absence:
+def read_absence(part: Part) -> AbsenceNote:
     """Read the one day an automatic reply names as that of its writer's return; None when there are two, or none."""
     said = _their_words(part)
     written = _written(part)
     found = _days(said, written) or _days(_their_subject(part), written)
     until = found.pop() if len(found) == 1 else None
-    return Absence(until, for_good=until is None and _FOR_GOOD.search(said) is not None)
+    return AbsenceNote(until, for_good=until is None and _FOR_GOOD.search(said) is not None)
 
 
 def _days(words: str, written: date | None) -> set[date]:

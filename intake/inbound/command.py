@@ -18,14 +18,14 @@ from intake.inbound.dry_run import dry_run
 from intake.inbound.files import read_beginning
 from intake.inbound.mail import InboundError
 from intake.inbound.mailbox import ImapError, Mailbox, read_imap_url
-from intake.inbound.polling import Found, Inbox, NotRead, look_among_sent
+from intake.inbound.polling import Found, NotRead, PolledFolder, look_among_sent
 from intake.inbound.taking import InboundAnswer, InboundDoor
 
 _Taken = InboundAnswer | NotRead | Found
 _Poll = Callable[[Callable[[], bool]], AsyncIterator[_Taken]]
 
 
-class Reach(NamedTuple):
+class InboundReach(NamedTuple):
     """What the process offers: `run` does this command's work with everything open, and says what goes wrong."""
 
     run: Callable[[Callable[[InboundDoor], Awaitable[Any]]], Any]
@@ -88,7 +88,7 @@ def inbound(
         raise typer.BadParameter("give FILE or --imap; --dry-run with FILE alone, --sent and --every with --imap alone")
     if dry:
         raise typer.Exit(asyncio.run(_dry_run(files or [], as_json=as_json)))
-    reach = context.find_object(Reach)
+    reach = context.find_object(InboundReach)
     if reach is None:
         raise RuntimeError("this command was not called through the starter")
     say = _Said(as_json=as_json)
@@ -155,7 +155,7 @@ def _ending() -> asyncio.Event:
 def _poll_of(door: InboundDoor, mailbox: Mailbox, *, sent: bool) -> _Poll:
     if sent:
         return lambda ended: look_among_sent(mailbox, door.recorder, ended)
-    return Inbox(mailbox, door).poll
+    return PolledFolder(mailbox, door).poll
 
 
 async def _watch(poll: _Poll, every: timedelta | None, say: _Said) -> None:

@@ -9,7 +9,7 @@ from temporalio.service import RPCError
 from domain.draft import draft_key
 from intake.events import NotTakenError
 from intake.starting import Starter
-from store.evidence import Named, Seen, Unknown, find_named, find_written_to, list_unknown
+from store.evidence import Named, Seen, UnknownDraft, find_named, find_written_to, list_unknown
 from transactions.evidence import Concern, EvidenceEffect, Taken, take_evidence
 
 _PAGE = 500
@@ -30,7 +30,7 @@ class EvidenceRecorder:
         async with self._engine.connect() as connection:
             return next(iter(await find_named(connection, self._workspace, message_hashes)), None)
 
-    async def unknown(self, after: str) -> list[Unknown]:
+    async def unknown(self, after: str) -> list[UnknownDraft]:
         """List a page of drafts that may have been sent; `after` is the thread of the last one before."""
         async with self._engine.connect() as connection:
             return await list_unknown(connection, self._workspace, after, _PAGE)

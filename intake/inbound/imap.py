@@ -30,7 +30,7 @@ class Message(NamedTuple):
     came_at: datetime | None
 
 
-class Folder:
+class ImapFolder:
     """An open folder. Raises ImapError."""
 
     def __init__(self, mailbox: Mailbox, *, readonly: bool) -> None:

@@ -10,7 +10,7 @@ import re
 from domain.enhanced_status import FailureCause
 from intake.inbound.library import ask_library
 from intake.inbound.machine import (
-    Server,
+    ServerLikelihood,
     has_null_path,
     is_answer,
     is_automatic,
@@ -39,12 +39,14 @@ def classify(part: Part, raw: bytes) -> MessageClass:
         return _refined(part, told)
     if complaint := _read_old_complaint(part):
         return complaint
-    if server is not Server.NO or "Auto-Submitted" in part or _is_report(part):
-        told = read_prose(part) or (ask_library(part, raw) if server is Server.YES or _is_report(part) else None)
+    if server is not ServerLikelihood.NO or "Auto-Submitted" in part or _is_report(part):
+        told = read_prose(part) or (
+            ask_library(part, raw) if server is ServerLikelihood.YES or _is_report(part) else None
+        )
         # a mail program's note may quote anything; a server's own words name a status, or nobody is away in them
-        if told is not None and (told.status or not (is_automatic(part) and server is not Server.YES)):
+        if told is not None and (told.status or not (is_automatic(part) and server is not ServerLikelihood.YES)):
             return told
-    if (server is Server.YES or _is_report(part)) and not reads_like_absence(part):
+    if (server is ServerLikelihood.YES or _is_report(part)) and not reads_like_absence(part):
         return MessageClass(InboundKind.DELIVERY_NOTICE)
     if is_automatic(part):
         return MessageClass(InboundKind.AUTO_REPLY)
@@ -63,9 +65,9 @@ def _refined(part: Part, told: MessageClass) -> MessageClass:
     return told._replace(failures=failures, status=failures[0].status, recipient=failures[0].recipient)
 
 
-def _may_report(part: Part, server: Server) -> bool:
+def _may_report(part: Part, server: ServerLikelihood) -> bool:
     """Say whether a report among the parts is what the message is; else somebody may have attached it."""
-    return server is not Server.NO or _is_report(part) or not is_answer(part)
+    return server is not ServerLikelihood.NO or _is_report(part) or not is_answer(part)
 
 
 def _is_report(part: Part) -> bool:

@@ -36,7 +36,7 @@ _REPORT_SUBJECT = re.compile(
 _ANSWERS = re.compile(r"(?i)\s*(?:re|aw|sv|antw|odp|ynt|fwd?|wg|tr|rv|i)\s*(?:\[\d+\])?:")
 
 
-class Server(IntEnum):
+class ServerLikelihood(IntEnum):
     """How sure it is that a mail server wrote a message of its own accord."""
 
     NO = 0
@@ -49,19 +49,19 @@ def has_null_path(part: Part) -> bool:
     return any(_NULL.fullmatch(path.strip().strip("<>").strip()) for name in _PATHS for path in values(part, name))
 
 
-def server_of(part: Part) -> Server:
+def server_of(part: Part) -> ServerLikelihood:
     """Say how sure it is that a mail server wrote this."""
     written = value(part, "From")
     senders = addresses([written])
     local = (senders[0] if senders else written.strip(" <>\"'")).partition("@")[0]
     if "<>" in written or _SERVER.fullmatch(local) or any(name in part for name in _SERVER_HEADERS):
-        return Server.YES
+        return ServerLikelihood.YES
     maybe = _MAYBE_SERVER.fullmatch(local) or _SERVER_NAME.search(written.partition("<")[0]) or has_null_path(part)
     subject = subject_of(part)
     reports = _REPORT_SUBJECT.match(subject) and not _ANSWERS.match(subject)
     if maybe and reports:
-        return Server.YES
-    return Server.MAYBE if maybe or reports else Server.NO
+        return ServerLikelihood.YES
+    return ServerLikelihood.MAYBE if maybe or reports else ServerLikelihood.NO
 
 
 def is_answer(part: Part) -> bool:

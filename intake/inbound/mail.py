@@ -10,7 +10,7 @@ from datetime import date
 from typing import NamedTuple
 
 from domain.event import EventError
-from intake.inbound.absence import Absence, read_absence
+from intake.inbound.absence import AbsenceNote, read_absence
 from intake.inbound.kind import classify
 from intake.inbound.message_class import Failure, InboundKind
 from intake.inbound.names import named_hashes, own_hash, thread_hashes, tokens
@@ -91,7 +91,7 @@ def read_coarsely(raw: bytes) -> Inbound:
 def _read(raw: bytes, part: Part) -> Inbound:
     told = classify(part, raw)
     named, addressed = named_hashes(part, told.kind), tokens(part)
-    absence = read_absence(part) if told.kind is InboundKind.AUTO_REPLY else Absence()
+    absence = read_absence(part) if told.kind is InboundKind.AUTO_REPLY else AbsenceNote()
     return Inbound(
         key=_key(raw, part),
         kind=told.kind,

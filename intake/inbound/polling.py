@@ -15,12 +15,12 @@ from domain.event import EventError
 from domain.evidence import EvidenceKind
 from intake.events import NotTakenError
 from intake.inbound.evidence import EvidenceRecorder
-from intake.inbound.imap import Folder
+from intake.inbound.imap import ImapFolder
 from intake.inbound.mail import READ_BYTES
 from intake.inbound.mailbox import Mailbox
 from intake.inbound.taking import InboundAnswer, InboundDoor
 from store.engine import is_down
-from store.evidence import Seen, Unknown
+from store.evidence import Seen, UnknownDraft
 from transactions.evidence import EvidenceEffect
 
 
@@ -49,7 +49,7 @@ class Found(NamedTuple):
         return f"{self.draft_id}: {self.evidence}, by its copy {self.source}"
 
 
-class Inbox:
+class PolledFolder:
     """A folder that mail comes in to. Where the server keeps no marks, it remembers how far it came."""
 
     def __init__(self, mailbox: Mailbox, door: InboundDoor) -> None:
@@ -72,7 +72,7 @@ class Inbox:
                 if taken is not None:
                     yield taken
 
-    async def _take(self, folder: Folder, uid: int) -> InboundAnswer | NotRead | None:
+    async def _take(self, folder: ImapFolder, uid: int) -> InboundAnswer | NotRead | None:
         message = await asyncio.to_thread(folder.fetch, uid, READ_BYTES)
         if message is None:
             return None
@@ -103,14 +103,14 @@ async def look_among_sent(
             after = page[-1].thread_id
 
 
-async def _unknown(recorder: EvidenceRecorder, after: str) -> list[Unknown]:
+async def _unknown(recorder: EvidenceRecorder, after: str) -> list[UnknownDraft]:
     try:
         return await recorder.unknown(after)
     except SQLAlchemyError as error:
         raise _not_taken(error) from error
 
 
-async def _take_copy(recorder: EvidenceRecorder, unknown: Unknown, source: str) -> Found:
+async def _take_copy(recorder: EvidenceRecorder, unknown: UnknownDraft, source: str) -> Found:
     seen = Seen(EvidenceKind.SENT_COPY, source, datetime.now(UTC))
     try:
         taken = await recorder.record(unknown.draft_id, seen, source)
@@ -125,8 +125,8 @@ def _not_taken(error: SQLAlchemyError) -> Exception:
 
 
 @asynccontextmanager
-async def _open(mailbox: Mailbox, *, readonly: bool) -> AsyncIterator[Folder]:
-    folder = await asyncio.to_thread(Folder, mailbox, readonly=readonly)
+async def _open(mailbox: Mailbox, *, readonly: bool) -> AsyncIterator[ImapFolder]:
+    folder = await asyncio.to_thread(ImapFolder, mailbox, readonly=readonly)
     try:
         yield folder
     finally:

@@ -35,7 +35,7 @@ MOST_BYTES = 50 * 1024 * 1024
 _ANSWERS_FOR = timedelta(days=30)
 
 
-class Done(StrEnum):
+class MailResult(StrEnum):
     """What became of a message.
 
     TAKEN: it names a message of ours, and what follows from that is done. FROM_US: a person of ours wrote it; nothing
@@ -59,11 +59,11 @@ class InboundAnswer(BaseModel):
 
     key: str
     kind: InboundKind
-    done: Done
+    done: MailResult
     instance_id: str = ""
     step: int | None = None
     evidence: EvidenceEffect | None = None
-    event: event_facts.Answer | None = None
+    event: event_facts.EventAnswer | None = None
 
     @property
     def event_id(self) -> str:
@@ -74,7 +74,7 @@ class InboundAnswer(BaseModel):
     def sentence(self) -> str:
         """The answer for people."""
         said = f"{self.key}: {self.kind.replace('_', ' ')}, {self.done.replace('_', ' ')}"
-        if self.done is Done.UNMATCHED:
+        if self.done is MailResult.UNMATCHED:
             return f"{said}: it names no message of ours"
         where = f"{said}: step {self.step} of {self.instance_id}"
         weighed = f", {self.evidence}" if self.evidence else ""
@@ -118,10 +118,12 @@ class InboundDoor:
         came_at = max(came_at, named.claimed_at or came_at)  # by another clock, in whole seconds
         done = _done(inbound, named)
         answer = _answer(inbound, named, done)
-        if done is Done.FROM_US:
+        if done is MailResult.FROM_US:
             return answer
         own_copy = Consequence(EvidenceKind.DELIVERY)
-        consequence = own_copy if done is Done.OWN_COPY else consequence_of(inbound, named, came_at, answer.event_id)
+        consequence = (
+            own_copy if done is MailResult.OWN_COPY else consequence_of(inbound, named, came_at, answer.event_id)
+        )
         by = answer.event_id
         # the workflow is told last: a stop must be known before it goes on to the next step
         seen = Seen(consequence.evidence, by, came_at)
@@ -137,25 +139,25 @@ class InboundDoor:
         if inbound.kind in (InboundKind.REPLY, InboundKind.AUTO_REPLY):
             named = await self.recorder.find_written_to(inbound.senders, came_at - _ANSWERS_FOR)
         if named is None:
-            return InboundAnswer(key=inbound.key, kind=inbound.kind, done=Done.UNMATCHED)
-        answer = _answer(inbound, named, Done.TAKEN)
+            return InboundAnswer(key=inbound.key, kind=inbound.kind, done=MailResult.UNMATCHED)
+        answer = _answer(inbound, named, MailResult.TAKEN)
         consequence = consequence_of(inbound, named, came_at, answer.event_id)
         event = await self._events.deliver(consequence.event) if consequence.event else None
         return answer.model_copy(update={"event": event})
 
 
-def _answer(inbound: Inbound, named: Named, done: Done) -> InboundAnswer:
+def _answer(inbound: Inbound, named: Named, done: MailResult) -> InboundAnswer:
     """Name a message by what it is about, too: programs give one id to several messages."""
     key = content_key(f"{inbound.key} {inbound.kind} {named.draft_id}".encode())
     return InboundAnswer(key=key, kind=inbound.kind, done=done, instance_id=named.instance_id, step=named.step)
 
 
-def _done(inbound: Inbound, named: Named) -> Done:
+def _done(inbound: Inbound, named: Named) -> MailResult:
     if inbound.own == named.message_hash:
-        return Done.OWN_COPY
+        return MailResult.OWN_COPY
     is_answer = inbound.kind in (InboundKind.REPLY, InboundKind.AUTO_REPLY)
     ours = named.sender.lower() in map(_plain, inbound.senders) and named.recipient.lower() not in inbound.senders
-    return Done.FROM_US if is_answer and ours else Done.TAKEN
+    return MailResult.FROM_US if is_answer and ours else MailResult.TAKEN
 
 
 def _plain(address: str) -> str:

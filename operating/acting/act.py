@@ -51,7 +51,7 @@ _NAMES: dict[type[Command], str] = {
 _VERBS = {DONE: "do"}
 
 
-class Answer(NamedTuple):
+class CommandAnswer(NamedTuple):
     """What became of a command; `answer` is for people. Where nobody answered, it may yet be obeyed."""
 
     instance_id: str
@@ -77,7 +77,7 @@ class _UnansweredError(Exception):
     """No answer came in time; the command may yet be obeyed."""
 
 
-async def act(engine: AsyncEngine, client: Client, found: Listed, command: Command, note: str) -> Answer:
+async def act(engine: AsyncEngine, client: Client, found: Listed, command: Command, note: str) -> CommandAnswer:
     """Keep the operator's words, then ask the workflow, and wait a while for its answer.
 
     The words stay in PostgreSQL, for they may name people; a refusal is noted after them. Until something happens to
@@ -91,7 +91,7 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
     said = " ".join([name, *_particulars(command)])
     last = await keep_words(engine, found.instance_id, found.step, said, by=by, note=note)
     if isinstance(last, End):
-        return Answer(found.instance_id, said, done=False, answer=_ended(last, name))
+        return CommandAnswer(found.instance_id, said, done=False, answer=_ended(last, name))
     handle = client.get_workflow_handle(workflow_id(found.instance_id))
     try:
         try:
@@ -100,13 +100,13 @@ async def act(engine: AsyncEngine, client: Client, found: Listed, command: Comma
             sentence = await _ask_nobody(engine, found, command, gone)
     except _RefusedError as refusal:
         await keep_refusal(engine, found.instance_id, found.step, str(refusal))
-        return Answer(found.instance_id, said, done=False, answer=str(refusal))
+        return CommandAnswer(found.instance_id, said, done=False, answer=str(refusal))
     except _UnansweredError as silence:
         answer = (
             f"{silence}; `followup show '{found.instance_id}'` tells. Saying the same again is safe: it counts once"
         )
-        return Answer(found.instance_id, said, done=False, answer=answer, answered=False)
-    return Answer(found.instance_id, said, done=True, answer=sentence)
+        return CommandAnswer(found.instance_id, said, done=False, answer=answer, answered=False)
+    return CommandAnswer(found.instance_id, said, done=True, answer=sentence)
 
 
 def _ended(end: End, name: str) -> str:

@@ -17,9 +17,9 @@ from temporalio.service import RPCError
 
 from domain.command import Command, Decision, Pause, Resume
 from domain.instance import InstanceStatus, Reason
-from operating.acting.act import Answer, act
+from operating.acting.act import CommandAnswer, act
 from store.listing import Listed
-from store.selection import END, START, Choice, Place, place_of, read_running
+from store.selection import END, START, Place, Selection, place_of, read_running
 from workflows.page import DECISIONS, USUAL_DECISIONS
 
 # Temporal and a worker are kept busy by a few dozen updates; more only wait, and then some go unanswered.
@@ -41,7 +41,7 @@ class Counted(NamedTuple):
 
 
 @dataclass
-class Tally:
+class BulkTally:
     """What became of many commands. `refused` counts by sentence; `ended_early` says why not all were told."""
 
     done: int = 0
@@ -55,7 +55,7 @@ class Tally:
         """Whether every follow-up that was meant has done as it was told."""
         return not (self.unanswered or self.refused or self.ended_early)
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: CommandAnswer) -> None:
         """Count an answer."""
         self.silent = 0 if answer.answered else self.silent + 1
         if answer.done:
@@ -82,7 +82,7 @@ def applies(command: Command, one: Listed) -> bool:
             return True
 
 
-async def count(engine: AsyncEngine, choice: Choice, command: Command) -> Counted:
+async def count(engine: AsyncEngine, choice: Selection, command: Command) -> Counted:
     """Count the chosen instances that a command is meant for."""
     counted = Counted(0, 0, 0, None)
     async for one in _read(engine, choice, END):
@@ -96,7 +96,7 @@ async def count(engine: AsyncEngine, choice: Choice, command: Command) -> Counte
     return counted
 
 
-async def _read(engine: AsyncEngine, choice: Choice, last: Place) -> AsyncIterator[Listed]:
+async def _read(engine: AsyncEngine, choice: Selection, last: Place) -> AsyncIterator[Listed]:
     after = START
     while True:
         async with engine.connect() as connection:
@@ -112,7 +112,13 @@ class Bulk:
     """A command for many, with the words it is said with. `told` is called after each that was told."""
 
     def __init__(
-        self, engine: AsyncEngine, client: Client, command: Command, note: str, tally: Tally, told: Callable[[], Any]
+        self,
+        engine: AsyncEngine,
+        client: Client,
+        command: Command,
+        note: str,
+        tally: BulkTally,
+        told: Callable[[], Any],
     ) -> None:
         self._engine = engine
         self._client = client
@@ -123,7 +129,7 @@ class Bulk:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._failure: Exception | None = None
 
-    async def tell(self, choice: Choice, last: Place, stopping: asyncio.Event) -> None:
+    async def tell(self, choice: Selection, last: Place, stopping: asyncio.Event) -> None:
         """Tell all that were counted, up to the last of them; what became of each is in the tally.
 
         When `stopping` is set no other is told, and those that were are waited for. Doing it again does the rest.

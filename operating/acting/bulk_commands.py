@@ -8,11 +8,11 @@ from typing import Annotated, NamedTuple
 import typer
 
 from domain.command import Command, Decision, Pause, Resume
-from operating.acting.bulk import Bulk, Counted, Tally, count
+from operating.acting.bulk import Bulk, BulkTally, Counted, count
 from operating.progress import progress_bar
 from operating.reach import Reach, Reached
 from operating.terminal import can_ask
-from store.selection import Choice
+from store.selection import Selection
 
 Sequence = Annotated[str | None, typer.Option(metavar="NAME", help="All of this sequence that it can apply to.")]
 Lead = Annotated[str | None, typer.Option(metavar="LEAD_ID", help="All of this lead; with --sequence: of both.")]
@@ -38,7 +38,7 @@ def tell_many(reached: Reach, many: Many, command: Command, note: str, *, as_jso
     """Count, ask, tell, and say what became of it; ends with exit code 0 when all was done."""
     counted: Counted = reached.run(lambda at: count(at.engine, _choice(at, many), command))
     _say_left_out(counted, reached.program())
-    tally = Tally()
+    tally = BulkTally()
     if counted.meant:
         _confirm(f"This {_verb(command)} {_amount(counted)}{_of(many)}.{_uncertain(counted, command)}", many)
         try:
@@ -51,7 +51,9 @@ def tell_many(reached: Reach, many: Many, command: Command, note: str, *, as_jso
     raise typer.Exit(0 if tally.all_done else 1)
 
 
-async def _tell(at: Reached, choice: Choice, command: Command, note: str, counted: Counted, tally: Tally) -> None:
+async def _tell(
+    at: Reached, choice: Selection, command: Command, note: str, counted: Counted, tally: BulkTally
+) -> None:
     client = await at.connect()
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
 
@@ -68,8 +70,8 @@ async def _tell(at: Reached, choice: Choice, command: Command, note: str, counte
     loop.remove_signal_handler(signal.SIGINT)
 
 
-def _choice(at: Reached, many: Many) -> Choice:
-    return Choice(at.workspace, many.sequence, many.lead)
+def _choice(at: Reached, many: Many) -> Selection:
+    return Selection(at.workspace, many.sequence, many.lead)
 
 
 def _confirm(sentence: str, many: Many) -> None:
@@ -110,7 +112,7 @@ def _say_left_out(counted: Counted, program: str) -> None:
         typer.echo(f"{counted.left_out} {wait} own: {program} list --status paused", err=True)
 
 
-def _say(counted: Counted, tally: Tally, *, as_json: bool) -> None:
+def _say(counted: Counted, tally: BulkTally, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(_facts(counted, tally), indent=2))
         return
@@ -126,7 +128,7 @@ def _say(counted: Counted, tally: Tally, *, as_json: bool) -> None:
         typer.echo(f"ended early: {tally.ended_early}; say the same again to do the rest", err=True)
 
 
-def _facts(counted: Counted, tally: Tally) -> dict[str, object]:
+def _facts(counted: Counted, tally: BulkTally) -> dict[str, object]:
     return {
         "meant": counted.meant,
         "left_out": counted.left_out,

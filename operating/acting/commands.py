@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from domain.command import Command, Decision, Pause, Resume, Stop
-from operating.acting.act import Answer, act
+from operating.acting.act import CommandAnswer, act
 from operating.acting.bulk_commands import All, Lead, Many, Sequence, Yes, tell_many
 from operating.looking.facts import facts
 from operating.looking.finding import find_whole, whole_id
@@ -102,12 +102,12 @@ def _say(reached: Reach, instance: str | None, many: Many, command: Command, not
 def _say_to_one(reached: Reach, instance: str, command: Command, note: str, *, as_json: bool) -> None:
     instance = whole_id(reached, instance)
 
-    async def work(at: Reached) -> Answer:
+    async def work(at: Reached) -> CommandAnswer:
         found = await find_whole(at.engine, at.workspace, instance)
         client = await at.connect()  # before the words are kept: where it is down, nothing is changed
         return await act(at.engine, client, found, command, note)
 
-    answer: Answer = reached.run(work)
+    answer: CommandAnswer = reached.run(work)
     if as_json:
         typer.echo(json.dumps(facts(answer), indent=2))
     else:

@@ -8,7 +8,7 @@ import typer
 from domain.instance import InstanceStatus
 from operating.looking.facts import listed_facts, story_facts
 from operating.looking.finding import find_instance
-from operating.looking.listing import JsonArray, Rows, Wanted, read_pages
+from operating.looking.listing import JsonArray, ListFilter, Rows, read_pages
 from operating.looking.page import print_story
 from operating.looking.story import Story, read_story
 from operating.options import AsJson, Which
@@ -33,7 +33,7 @@ def list_(
 
     async def work(reached: Reached) -> int:
         listed = 0
-        async for page in read_pages(reached.engine, reached.workspace, Wanted(status, sequence, limit)):
+        async for page in read_pages(reached.engine, reached.workspace, ListFilter(status, sequence, limit)):
             if as_json:
                 array.add([listed_facts(one) for one in page])
             else:

@@ -12,7 +12,7 @@ _SET_BY_US = "as this version sets it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class EnvironmentCheck:
     """One thing that was looked at. `problem` is a sentence with the remedy, empty where all is well."""
 
     what: str
@@ -26,7 +26,7 @@ class Checked:
         return f"{'!!' if self.problem else 'ok'}  {self.what}: {self.found}{remedy}"
 
 
-async def check_postgresql(engine: AsyncEngine) -> list[Checked]:
+async def check_postgresql(engine: AsyncEngine) -> list[EnvironmentCheck]:
     """Look at what a session of ours has, at what the server does with a commit, and at the schema."""
     async with engine.connect() as connection:
         settings = await read_database_settings(connection)
@@ -34,19 +34,22 @@ async def check_postgresql(engine: AsyncEngine) -> list[Checked]:
         try:
             revision = await check_schema(connection)
         except SchemaError as error:
-            return [*checked, Checked(what="schema", found="not the one this version needs", problem=str(error))]
-    return [*checked, Checked(what="schema", found=f"revision {revision}")]
+            return [
+                *checked,
+                EnvironmentCheck(what="schema", found="not the one this version needs", problem=str(error)),
+            ]
+    return [*checked, EnvironmentCheck(what="schema", found=f"revision {revision}")]
 
 
-def _settings(settings: DatabaseSettings) -> Iterator[Checked]:
+def _settings(settings: DatabaseSettings) -> Iterator[EnvironmentCheck]:
     problems = {problem.partition(" ")[0]: problem for problem in settings.problems}
-    yield Checked(what="PostgreSQL", found=settings.server_version)
+    yield EnvironmentCheck(what="PostgreSQL", found=settings.server_version)
     for name in ("fsync", "full_page_writes"):
         disposable = " (the server says that its data are disposable)" if settings.disposable else ""
         found = getattr(settings, name)
-        yield Checked(what=name, found=found + disposable * (found == "off"), problem=problems.get(name, ""))
+        yield EnvironmentCheck(what=name, found=found + disposable * (found == "off"), problem=problems.get(name, ""))
     session = asdict(settings)
     for name in ("server_version", "fsync", "full_page_writes", "disposable"):
         del session[name]
     for name, value in session.items():
-        yield Checked(what=name, found=f"{value}, {_SET_BY_US}")
+        yield EnvironmentCheck(what=name, found=f"{value}, {_SET_BY_US}")

@@ -20,7 +20,7 @@ _STATUS = 1  # the cell that is coloured
 _GAP = "  "
 
 
-class Wanted(NamedTuple):
+class ListFilter(NamedTuple):
     """Which instances are listed, and how many of them."""
 
     status: InstanceStatus | None
@@ -28,7 +28,7 @@ class Wanted(NamedTuple):
     limit: int
 
 
-async def read_pages(engine: AsyncEngine, workspace: str, wanted: Wanted) -> AsyncIterator[list[Listed]]:
+async def read_pages(engine: AsyncEngine, workspace: str, wanted: ListFilter) -> AsyncIterator[list[Listed]]:
     """Read instances page by page, the newest first. No connection is held while a page is printed."""
     last, left = None, wanted.limit
     while left:

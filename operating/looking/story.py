@@ -14,7 +14,7 @@ from store.listing import Listed
 from workflows.page import DECISIONS, MEANINGS, USUAL_DECISIONS, WHAT_HAPPENED
 
 
-class Choice(NamedTuple):
+class NextDecision(NamedTuple):
     """One way to go on. `command` can be pasted into a shell."""
 
     decision: str
@@ -30,7 +30,7 @@ class Trouble(NamedTuple):
     reason: str
     why: str
     draft: ShownDraft | None
-    choices: list[Choice]
+    choices: list[NextDecision]
 
 
 class Story(NamedTuple):
@@ -81,7 +81,7 @@ def _trouble(at: Listed, drafts: list[ShownDraft], now: datetime, program: str) 
     reason = Reason.SEND_OUTCOME_UNKNOWN if unknown else Reason(at.reason)
     early = unknown.overdue_at if unknown and unknown.overdue_at and unknown.overdue_at > now else None
     choices = [
-        Choice(one, _command(at, one, program), MEANINGS[one], early if one == "not_sent" else None)
+        NextDecision(one, _command(at, one, program), MEANINGS[one], early if one == "not_sent" else None)
         for one in DECISIONS.get(reason, USUAL_DECISIONS)
     ]
     why = WHAT_HAPPENED.get(reason, "It waits for a person.").replace("**", "")

@@ -16,7 +16,7 @@ from store.ledger import Entry
 from store.listing import Listed
 
 
-class Asked(NamedTuple):
+class StepQuestion(NamedTuple):
     """A step that is asked about, and everything that is known of it."""
 
     at: Listed
@@ -26,12 +26,12 @@ class Asked(NamedTuple):
     now: datetime
 
 
-def why(asked: Asked) -> str:
+def why(asked: StepQuestion) -> str:
     """Answer in one paragraph: what became of the step, who did it, when and why, and what moves it on."""
     return " ".join([_what_became_of(asked), *_released(asked), *_notes(asked)])
 
 
-def _what_became_of(asked: Asked) -> str:  # noqa: C901  # a branch for each state, and none left out
+def _what_became_of(asked: StepQuestion) -> str:  # noqa: C901  # a branch for each state, and none left out
     step, draft = f"Step {asked.step}", asked.draft
     if draft is None:
         return _never_claimed(asked)
@@ -64,7 +64,7 @@ def _what_became_of(asked: Asked) -> str:  # noqa: C901  # a branch for each sta
             assert_never(never)
 
 
-def _sent(asked: Asked, draft: ShownDraft) -> str:
+def _sent(asked: StepQuestion, draft: ShownDraft) -> str:
     entry = _last(asked, "draft")
     if entry is not None and entry.from_state == DraftState.UNKNOWN:
         return f"Step {asked.step} counts as sent: its outcome was unknown, and was settled{_told(asked)}."
@@ -75,7 +75,7 @@ def _sent(asked: Asked, draft: ShownDraft) -> str:
     )
 
 
-def _never_claimed(asked: Asked) -> str:
+def _never_claimed(asked: StepQuestion) -> str:
     """A step that nothing was tried of, or is open again: where its follow-up stands says why."""
     at, step = asked.at, f"Step {asked.step}"
     status = InstanceStatus(at.status)
@@ -88,7 +88,7 @@ def _never_claimed(asked: Asked) -> str:
     return _still(asked, asked.step)
 
 
-def _behind(asked: Asked) -> str:
+def _behind(asked: StepQuestion) -> str:
     for entry in reversed(asked.ledger):
         if entry.subject == "instance" and entry.step == asked.step and entry.cause == Cause.SKIPPED:
             return f"Step {asked.step} was not sent and won't be: it was skipped{_by(entry)}."
@@ -98,7 +98,7 @@ def _behind(asked: Asked) -> str:
     )
 
 
-def _still(asked: Asked, step: int) -> str:
+def _still(asked: StepQuestion, step: int) -> str:
     """The follow-up is at this step, and is not over."""
     at, because = asked.at, BECAUSE[Reason(asked.at.reason)]
     match InstanceStatus(at.status):
@@ -123,7 +123,7 @@ def _still(asked: Asked, step: int) -> str:
             assert_never(never)
 
 
-def _due(asked: Asked) -> str:
+def _due(asked: StepQuestion) -> str:
     at = asked.at
     if at.started_at is None:
         return "its workflow was not started; enrolling the lead again starts it"
@@ -132,47 +132,47 @@ def _due(asked: Asked) -> str:
     return f"it is due since {instant(at.until)}, and waits for a worker"
 
 
-def _stopped_meanwhile(asked: Asked) -> str:
+def _stopped_meanwhile(asked: StepQuestion) -> str:
     if asked.at.status != InstanceStatus.STOPPED:
         return ""
     return f" The follow-up was stopped meanwhile{_since(asked)}{_because_of(asked)}: nothing is sent after it."
 
 
-def _because_of(asked: Asked) -> str:
+def _because_of(asked: StepQuestion) -> str:
     stopped = asked.at.status == InstanceStatus.STOPPED
     return f", because {BECAUSE[Reason(asked.at.reason)]}" if stopped else ""
 
 
-def _released(asked: Asked) -> Iterator[str]:
+def _released(asked: StepQuestion) -> Iterator[str]:
     if asked.draft is not None and asked.draft.generation > 1:
         yield f"It was open to a claim {asked.draft.generation} times: each attempt before surely sent nothing."
 
 
-def _notes(asked: Asked) -> Iterator[str]:
+def _notes(asked: StepQuestion) -> Iterator[str]:
     for entry in asked.ledger:
         if entry.subject == "note" and entry.step == asked.step:
             words = f": {printable(entry.why)}" if entry.why else ""
             yield f"At {instant(entry.at)} {printable(entry.who)} said {printable(entry.to_state)}{words}."
 
 
-def _last(asked: Asked, subject: str) -> Entry | None:
+def _last(asked: StepQuestion, subject: str) -> Entry | None:
     """The last word of the ledger on the step's draft, or on the follow-up."""
     steps = (asked.step,) if subject == "draft" else (asked.at.step, None)
     return next((one for one in reversed(asked.ledger) if one.subject == subject and one.step in steps), None)
 
 
-def _told(asked: Asked) -> str:
+def _told(asked: StepQuestion) -> str:
     entry = _last(asked, "draft")
     return _by(entry) if entry else ""
 
 
-def _said(asked: Asked) -> str:
+def _said(asked: StepQuestion) -> str:
     return (
         "its sending began, and no answer to it is known" if asked.draft and asked.draft.claimed_at else "it is unknown"
     )
 
 
-def _since(asked: Asked) -> str:
+def _since(asked: StepQuestion) -> str:
     entry = _last(asked, "instance")
     return _by(entry) if entry else ""
 

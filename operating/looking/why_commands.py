@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from operating.looking.finding import NotFoundError, find_instance
-from operating.looking.why import Asked, why
+from operating.looking.why import StepQuestion, why
 from operating.options import AsJson, Which
 from operating.reach import Reached, reach
 from store.draft_view import read_drafts
@@ -28,7 +28,7 @@ def why_(
     Example: `followup why no-reply:lead-4 --step 2`
     """
 
-    async def work(reached: Reached) -> Asked:
+    async def work(reached: Reached) -> StepQuestion:
         at = await find_instance(reached.engine, reached.workspace, instance)
         wanted = step or at.step
         if wanted > at.steps:
@@ -37,9 +37,9 @@ def why_(
             drafts = await read_drafts(connection, at.instance_id)
             ledger = await read_ledger(connection, at.instance_id)
         draft = next((one for one in drafts if one.step == wanted), None)
-        return Asked(at, wanted, draft, ledger, datetime.now(UTC))
+        return StepQuestion(at, wanted, draft, ledger, datetime.now(UTC))
 
-    asked: Asked = reach(context).run(work)
+    asked: StepQuestion = reach(context).run(work)
     if not as_json:
         typer.echo(why(asked))
         return

@@ -11,7 +11,7 @@ from operating.acting.act import act
 from operating.audit.running import describe
 from operating.looking.finding import NotFoundError, find_instance
 from operating.reach import Reached
-from store.forgetting import Person, find_lead_ids, read_person
+from store.forgetting import PersonRows, find_lead_ids, read_person
 from transactions.forget import Forgotten, NotForgottenError, find_running_of, forget_person
 from transactions.stop import stop_row
 
@@ -27,7 +27,7 @@ async def export(reached: Reached, lead_id: str) -> dict[str, Any]:
         return _facts(await read_person(connection, reached.workspace, lead_ids))
 
 
-def _facts(person: Person) -> dict[str, Any]:
+def _facts(person: PersonRows) -> dict[str, Any]:
     return {name: _plain(value) for name, value in person._asdict().items()}
 
 

@@ -64,21 +64,21 @@ def check(context: typer.Context, sequence: FileOrName, as_json: AsJson = False)
         found, of_the_file = read_file_with_warnings(sequence, reached.sequences())
     has_links = reached.public_url() is not None
     concerns = [*of_the_file, *warnings(found, datetime.now(UTC).date(), has_links=has_links)]
-    checked = page.Checked(found, variables(found), concerns, _stored(reached, found))
+    checked = page.CheckedSequence(found, variables(found), concerns, _stored(reached, found))
     if as_json:
         typer.echo(json.dumps(page.check_facts(checked), indent=2))
     else:
         page.show(page.check_lines(checked))
 
 
-def _stored(reached: Reach, sequence: Sequence) -> page.Stored | None:
-    async def work(at: Reached) -> page.Stored:
+def _stored(reached: Reach, sequence: Sequence) -> page.VersionUse | None:
+    async def work(at: Reached) -> page.VersionUse:
         async with at.engine.connect() as connection:
             known = await find_versions(connection, at.workspace, sequence.name, sequence.version)
             running = await count_running(connection, at.workspace, sequence.name, sequence.version)
-        return page.Stored(bool(known), running)
+        return page.VersionUse(bool(known), running)
 
-    found: page.Stored | None = reached.look(work)
+    found: page.VersionUse | None = reached.look(work)
     return found
 
 

@@ -19,23 +19,23 @@ from operating.sequences.planning import Planned, length
 from store.sequences import CountedVersion
 
 
-class Stored(NamedTuple):
+class VersionUse(NamedTuple):
     """What the database knows of a version: whether it is there, and how many follow-ups run on it."""
 
     known: bool
     running: int
 
 
-class Checked(NamedTuple):
+class CheckedSequence(NamedTuple):
     """A sequence without a mistake. `stored` is None where no database could be asked."""
 
     sequence: Sequence
     variables: list[Variable]
     warnings: list[str]
-    stored: Stored | None
+    stored: VersionUse | None
 
 
-def check_lines(checked: Checked) -> Iterator[str]:
+def check_lines(checked: CheckedSequence) -> Iterator[str]:
     """Write a screen about a sequence."""
     sequence = checked.sequence
     yield f"{sequence.name}, version {sequence.version}{_stored(checked.stored)}"
@@ -53,13 +53,13 @@ def check_lines(checked: Checked) -> Iterator[str]:
     yield from (f"warning: {warning}" for warning in checked.warnings)
 
 
-def _stored(stored: Stored | None) -> str:
+def _stored(stored: VersionUse | None) -> str:
     if stored is None:
         return ""
     return f", stored; {stored.running} run on it" if stored.known else ", not stored yet: nobody was enrolled in it"
 
 
-def check_facts(checked: Checked) -> dict[str, Any]:
+def check_facts(checked: CheckedSequence) -> dict[str, Any]:
     """Write the same for programs."""
     sequence = checked.sequence
     return {

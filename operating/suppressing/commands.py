@@ -17,7 +17,7 @@ from operating.reach import Reached, reach
 from operating.spreadsheet import CsvRows
 from operating.suppressing.file import count_lines, read_entries
 from store.suppressions import Suppressed, list_suppressions
-from transactions.suppress import Change, Changed, Said, change_entries
+from transactions.suppress import Change, Changed, SuppressionWords, change_entries
 
 app = typer.Typer(help="The list of addresses and domains that nothing is sent to.", no_args_is_help=True)
 # A page of a list however long it is
@@ -108,7 +108,7 @@ def _change(
             read = _read(file, progress) if file else []
             entries = [*(addresses or []), *read]
             bar = progress.add_task("storing", total=len(entries))
-            said = Said(who, note or "by hand")
+            said = SuppressionWords(who, note or "by hand")
             return await change_entries(
                 at.engine, at.workspace, change, entries, said, lambda count: progress.advance(bar, count)
             )

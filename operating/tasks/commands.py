@@ -7,7 +7,7 @@ import typer
 
 from domain.command import Approve, Command, Decision, Done, Reject, Resume, read_command
 from domain.task import TaskKind
-from operating.acting.act import Answer, act
+from operating.acting.act import CommandAnswer, act
 from operating.acting.ended import stop_ended
 from operating.looking.facts import facts
 from operating.looking.finding import find_instance, find_whole, whole_id
@@ -170,12 +170,12 @@ def _ask_for_approval(reached: Reach, instance: str) -> str:
 
 
 def _say(reached: Reach, instance: str, command: Command, note: str, *, as_json: bool) -> None:
-    async def work(at: Reached) -> Answer:
+    async def work(at: Reached) -> CommandAnswer:
         found = await find_whole(at.engine, at.workspace, instance)
         client = await at.connect()  # before the words are kept: where it is down, nothing is changed
         return await act(at.engine, client, found, command, note)
 
-    answer: Answer = reached.run(work)
+    answer: CommandAnswer = reached.run(work)
     if as_json:
         typer.echo(json.dumps(facts(answer), indent=2))
     else:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.command import APPROVE, DONE, REJECT
 from domain.draft import DraftState
 from domain.task import REMIND_AFTER, TaskKind
-from mail.rewriting import Written, read_message
+from mail.rewriting import SeenMessage, read_message
 from operating.looking.facts import facts
 from store.tasks import PAGE, OpenTask, read_open, read_open_of
 
@@ -20,7 +20,7 @@ class Todo(NamedTuple):
     task: OpenTask
     age: timedelta
     overdue: bool
-    mail: Written | None
+    mail: SeenMessage | None
     commands: list[str]
 
     @property

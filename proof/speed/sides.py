@@ -26,7 +26,7 @@ from proof.rig.ground import Ground, at_once
 from proof.rig.processes import Sink, open_sink, process
 from proof.speed.bare import Bare, BareWorkflow, bare_message_id
 from store.engine import open_engine
-from store.instances import Enrolled, Enrolment, enroll
+from store.instances import Enrolment, StoredInstance, enroll
 from store.leads import save_leads
 from store.links import read_link_key
 from store.schema import migrate
@@ -129,7 +129,7 @@ class Ours(Side):
         await self._start(enrolled)
         return [workflow_id(key) for key in keys]
 
-    async def _start(self, enrolled: Sequence[Enrolled]) -> None:
+    async def _start(self, enrolled: Sequence[StoredInstance]) -> None:
         """Start them, again where Temporal was too busy to answer: what was started stays as it is."""
         starter = Starter(self.engine, self.ground.client, workspace=self.run, task_queue=self.run)
         try:

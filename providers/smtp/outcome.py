@@ -15,7 +15,7 @@ from aiosmtplib import SMTPResponseException
 
 from domain.enhanced_status import FailureCause, cause_of
 from domain.outcome import Fault, NotSent, Outcome, Refused, Sent, Unknown
-from providers.smtp.wire import GarbledReplyError, Reply, StrayReplyError
+from providers.smtp.wire import GarbledReplyError, SmtpReply, StrayReplyError
 
 
 class Phase(StrEnum):
@@ -70,7 +70,7 @@ _SENDER_STATUS = {"5.1.7", "5.1.8"}
 _NO_MAILBOX = (550, 551, 553)
 
 
-def outcome_of(phase: Phase, happened: Reply | Exception, trust: Trust) -> Outcome:
+def outcome_of(phase: Phase, happened: SmtpReply | Exception, trust: Trust) -> Outcome:
     """Translate what ended a send in a phase: a reply of the server, or whatever was raised meanwhile."""
     reply = _replied(happened)
     if phase is Phase.AUTH and isinstance(happened, NotOfferedError):
@@ -86,7 +86,7 @@ def outcome_of(phase: Phase, happened: Reply | Exception, trust: Trust) -> Outco
     return _unrefused(phase, reply, trust)(**words)
 
 
-def confirmed(phase: Phase, reply: Reply, afterwards: Sequence[Reply], trust: Trust) -> Outcome:
+def confirmed(phase: Phase, reply: SmtpReply, afterwards: Sequence[SmtpReply], trust: Trust) -> Outcome:
     """Translate a reply that ended a send, by what was heard `afterwards`, when QUIT had been said.
 
     A server answers in turn, so when its 221 is the next thing heard, the reply answered what it seemed to answer.
@@ -102,7 +102,7 @@ def is_to_be_confirmed(phase: Phase, outcome: Outcome) -> bool:
     return isinstance(outcome, Sent | Refused) or (phase is Phase.FINAL and isinstance(outcome, NotSent))
 
 
-def _is_next(reply: Reply, afterwards: Sequence[Reply], trust: Trust) -> bool:
+def _is_next(reply: SmtpReply, afterwards: Sequence[SmtpReply], trust: Trust) -> bool:
     match [one.code for one in afterwards]:
         case [221]:
             return True
@@ -114,7 +114,7 @@ def _is_next(reply: Reply, afterwards: Sequence[Reply], trust: Trust) -> bool:
             return False
 
 
-def _unrefused(phase: Phase, reply: Reply, trust: Trust) -> type[NotSent] | type[Unknown]:
+def _unrefused(phase: Phase, reply: SmtpReply, trust: Trust) -> type[NotSent] | type[Unknown]:
     if phase is Phase.FINAL:
         return NotSent if reply.digit == 4 and (trust.deferrals or _is_judged(reply)) else Unknown
     # a server that accepts before the end was said has not understood us: who knows what it did with the body
@@ -123,20 +123,20 @@ def _unrefused(phase: Phase, reply: Reply, trust: Trust) -> type[NotSent] | type
     return NotSent
 
 
-def _is_judged(reply: Reply) -> bool:
+def _is_judged(reply: SmtpReply) -> bool:
     """Whether each line says so: RFC 2034 has them agree, and who contradicts itself proves nothing."""
     return all(_JUDGED.match(line) for line in reply.text.split("\n"))
 
 
-def _replied(happened: Reply | Exception) -> Reply | None:
-    if isinstance(happened, Reply):
+def _replied(happened: SmtpReply | Exception) -> SmtpReply | None:
+    if isinstance(happened, SmtpReply):
         return happened
     if isinstance(happened, SMTPResponseException) and 100 <= happened.code <= 599:
-        return Reply(happened.code, happened.message)
+        return SmtpReply(happened.code, happened.message)
     return None
 
 
-def _code_of_error(phase: Phase, error: Reply | Exception) -> str:
+def _code_of_error(phase: Phase, error: SmtpReply | Exception) -> str:
     # names for people to search by: nothing is decided by them
     match error:
         case ssl.SSLError() | Exception(__cause__=ssl.SSLError()):
@@ -156,7 +156,7 @@ def _code_of_error(phase: Phase, error: Reply | Exception) -> str:
     return f"smtp-error-{phase}"
 
 
-def _fault(phase: Phase, reply: Reply) -> Fault:
+def _fault(phase: Phase, reply: SmtpReply) -> Fault:
     found = _STATUS.match(reply.text)
     status = found[0] if found else ""
     if phase is Phase.AUTH or reply.code in (530, 535) or status in _SENDER_STATUS:
@@ -174,7 +174,7 @@ def _fault(phase: Phase, reply: Reply) -> Fault:
     return Fault.MESSAGE
 
 
-def _fault_at_rcpt(reply: Reply, status: str) -> Fault:
+def _fault_at_rcpt(reply: SmtpReply, status: str) -> Fault:
     if status.startswith("5.2."):  # a full mailbox, a limit of the mailbox: the address is good
         return Fault.MESSAGE
     # Without any words the code says it alone; with words that do not, it may be about us (relaying, a blocklist)

@@ -15,14 +15,14 @@ from domain.outcome import NotSent, Outcome
 from providers.provider import CLAIM_EXPIRED, GATE_FAILED, Gate, Letter
 from providers.smtp.message import TERMINATOR, envelope, refuse_for_server, refuse_unfit, stuffed
 from providers.smtp.outcome import Phase, Trust, confirmed, is_to_be_confirmed, outcome_of
-from providers.smtp.session import Server, open_wire, read_url
-from providers.smtp.wire import Reply, Wire
+from providers.smtp.session import SmtpServer, open_wire, read_url
+from providers.smtp.wire import SmtpReply, Wire
 
 # Before the point of no return patience gains nothing: a failure there is safe, and the letter is tried again later
 _STEP = timedelta(seconds=30)
 
 
-class Patience(NamedTuple):
+class SmtpTimeouts(NamedTuple):
     """How long is waited: for setting up a session and for each reply of the envelope; for the body, for the end."""
 
     step: timedelta
@@ -34,7 +34,7 @@ class SmtpProvider:
 
     name = "smtp"
 
-    def __init__(self, server: Server, patience: Patience, *, deferral_means_not_sent: bool = False) -> None:
+    def __init__(self, server: SmtpServer, patience: SmtpTimeouts, *, deferral_means_not_sent: bool = False) -> None:
         self._server = server
         self._patience = patience
         self._trust = Trust(deferrals=deferral_means_not_sent)
@@ -55,7 +55,7 @@ class SmtpProvider:
         `deferral_means_not_sent` declares that the server never delivers what it answered 4yz after the terminator.
         """
         server = read_url(url, allow_plain_remote=allow_plain_remote)
-        patience = Patience(step=min(_STEP, send_timeout), final=send_timeout)
+        patience = SmtpTimeouts(step=min(_STEP, send_timeout), final=send_timeout)
         return cls(server, patience, deferral_means_not_sent=deferral_means_not_sent)
 
     async def send(self, letter: Letter, gate: Gate) -> Outcome:
@@ -80,7 +80,7 @@ class SmtpProvider:
 
     async def _outcome(self, transaction: "_Transaction", wire: Wire) -> Outcome:
         ended = await transaction.run(wire)
-        if not isinstance(ended, Reply):
+        if not isinstance(ended, SmtpReply):
             return ended
         outcome = outcome_of(transaction.phase, ended, self._trust)
         # a half-sent message must not be followed by anything
@@ -98,7 +98,7 @@ class SmtpProvider:
 class _Transaction:
     """One try at one letter. `phase` is always true, however the try ends."""
 
-    def __init__(self, letter: Letter, gate: Gate, patience: Patience) -> None:
+    def __init__(self, letter: Letter, gate: Gate, patience: SmtpTimeouts) -> None:
         self.phase = Phase.CONNECT
         self._letter = letter
         self._gate = gate
@@ -115,7 +115,7 @@ class _Transaction:
         left = timedelta(seconds=self._last_answer_at - asyncio.get_running_loop().time())
         return min(self._patience.step, left)
 
-    async def run(self, wire: Wire) -> Reply | Outcome:
+    async def run(self, wire: Wire) -> SmtpReply | Outcome:
         """Hand the letter over; gives the reply that ended it, or what ended it without one. Raises as `Wire` does."""
         self.phase = Phase.MAIL
         unfit = refuse_for_server(self._letter, wire.extensions)
@@ -140,7 +140,7 @@ class _Transaction:
         self._last_answer_at = asyncio.get_running_loop().time() + self._patience.final.total_seconds()
         return await wire.reply(self._patience.final)
 
-    async def _envelope(self, wire: Wire) -> Reply | None:
+    async def _envelope(self, wire: Wire) -> SmtpReply | None:
         """Go as far as the server's invitation to send the body; the reply if it ends before."""
         mail, rcpt = envelope(self._letter, wire.extensions)
         for phase, command, wanted in ((Phase.MAIL, mail, 2), (Phase.RCPT, rcpt, 2), (Phase.DATA, b"DATA", 3)):
@@ -158,7 +158,7 @@ class _Transaction:
             return NotSent(code=GATE_FAILED, reply=type(error).__name__)
         return None if may else NotSent(code=CLAIM_EXPIRED)
 
-    async def _heard_early(self, wire: Wire) -> Reply:
+    async def _heard_early(self, wire: Wire) -> SmtpReply:
         # the server ended the message's transfer by itself: by a reply, or by hanging up, which raises
         reply = await wire.reply(self._patience.step)
         wire.unasked |= reply.digit not in (4, 5)

@@ -20,7 +20,7 @@ _PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class SmtpServer:
     """An SMTP server, and how to log in there."""
 
     scheme: str
@@ -31,7 +31,7 @@ class Server:
     tls: ssl.SSLContext | None = field(repr=False)
 
 
-def read_url(url: str, *, allow_plain_remote: bool) -> Server:
+def read_url(url: str, *, allow_plain_remote: bool) -> SmtpServer:
     """Read an SMTP URL; user and password are percent-encoded in it.
 
     Certificates are verified against the system's authorities, or those of `SSL_CERT_FILE`.
@@ -48,7 +48,7 @@ def read_url(url: str, *, allow_plain_remote: bool) -> Server:
         _check_plain(parts, allow_plain_remote)
     if parts.username and parts.password is None:
         raise ValueError("a user without a password: expected user:password@host")
-    return Server(
+    return SmtpServer(
         scheme=parts.scheme,
         host=parts.hostname,
         port=port or _PORTS[parts.scheme],
@@ -75,7 +75,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def open_wire(server: Server, within: timedelta, enter: Callable[[Phase], None]) -> Wire:
+async def open_wire(server: SmtpServer, within: timedelta, enter: Callable[[Phase], None]) -> Wire:
     """Set up a session, all of it in the time given, and take its transport over; `enter` is told of each phase.
 
     Raises whatever the library, TLS and sockets raise, and NotOfferedError.
@@ -100,7 +100,7 @@ async def open_wire(server: Server, within: timedelta, enter: Callable[[Phase], 
         raise
 
 
-async def _set_up(client: aiosmtplib.SMTP, server: Server, enter: Callable[[Phase], None]) -> None:
+async def _set_up(client: aiosmtplib.SMTP, server: SmtpServer, enter: Callable[[Phase], None]) -> None:
     enter(Phase.CONNECT)
     await client.connect()
     enter(Phase.EHLO)
@@ -123,7 +123,7 @@ async def _ehlo(client: aiosmtplib.SMTP) -> None:
     await client.ehlo(hostname=f"[{'IPv6:' if address.version == 6 else ''}{address}]")
 
 
-async def _log_in(client: aiosmtplib.SMTP, server: Server) -> None:
+async def _log_in(client: aiosmtplib.SMTP, server: SmtpServer) -> None:
     # one mechanism, tried once: the library's `login` tries them all, and a server that hangs up after the first
     # refusal would turn "wrong password" into "lost connection"
     password = server.password.get_secret_value()

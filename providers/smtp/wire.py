@@ -28,7 +28,7 @@ _AFTERWORD = timedelta(seconds=1)
 _MOST_AFTERWORDS = 3
 
 
-class Reply(NamedTuple):
+class SmtpReply(NamedTuple):
     """What a server answered: the code, and the text of all lines without it."""
 
     code: int
@@ -48,7 +48,7 @@ class StrayReplyError(GarbledReplyError):
     """The server said something that nothing had asked for, so no reply can be told from an answer."""
 
 
-def take_reply(received: bytearray) -> Reply | None:
+def take_reply(received: bytearray) -> SmtpReply | None:
     """Take the first whole reply out of what was received; None while it is unfinished.
 
     Raises GarbledReplyError for what can't become one, lines of differing codes included.
@@ -69,10 +69,10 @@ def take_reply(received: bytearray) -> Reply | None:
     return None
 
 
-def _reply(codes: set[int], texts: list[str]) -> Reply:
+def _reply(codes: set[int], texts: list[str]) -> SmtpReply:
     if len(codes) != 1:
         raise GarbledReplyError("lines of one reply differ in their codes")
-    return Reply(codes.pop(), "\n".join(texts))
+    return SmtpReply(codes.pop(), "\n".join(texts))
 
 
 class Wire(asyncio.Protocol):
@@ -98,7 +98,7 @@ class Wire(asyncio.Protocol):
         """Whether the server spoke or hung up, though nothing was asked, also if only the kernel knows of it yet."""
         return self._heard_of() or smtp_socket.has_unread(self._transport)
 
-    async def ask(self, command: bytes, within: timedelta) -> Reply:
+    async def ask(self, command: bytes, within: timedelta) -> SmtpReply:
         """Send one command line and await its reply.
 
         Raises ConnectionError, TimeoutError, GarbledReplyError (StrayReplyError when one stood there before it).
@@ -109,7 +109,7 @@ class Wire(asyncio.Protocol):
         self.write(command + b"\r\n")
         return await self.reply(within)
 
-    async def reply(self, within: timedelta) -> Reply:
+    async def reply(self, within: timedelta) -> SmtpReply:
         """Await one reply, `within` being the time for all of it. Raises as `ask` does."""
         async with asyncio.timeout(within.total_seconds()):
             while (reply := take_reply(self._received)) is None:
@@ -137,7 +137,7 @@ class Wire(asyncio.Protocol):
             raise ConnectionResetError("the server hung up")
         self._transport.write(data)
 
-    async def quit(self, within: timedelta) -> tuple[Reply, ...]:
+    async def quit(self, within: timedelta) -> tuple[SmtpReply, ...]:
         """Say QUIT, and return what is heard until its 221, or until the server goes or falls silent.
 
         A server answers one command after the other: a reply that comes before the 221 answers what was asked before.
@@ -147,7 +147,7 @@ class Wire(asyncio.Protocol):
         if self._received and not self._received.startswith(_CLOSING):
             self.unasked = True
             raise StrayReplyError("a reply came behind the last one")
-        heard: list[Reply] = []
+        heard: list[SmtpReply] = []
         with suppress(ConnectionError, TimeoutError, GarbledReplyError):
             self.write(b"QUIT\r\n")
             while len(heard) < _MOST_AFTERWORDS and (not heard or heard[-1].code != _QUIT_ANSWERED):

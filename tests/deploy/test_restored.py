@@ -9,7 +9,7 @@ from domain.command import Command, Decision, Resume, Stop
 from domain.instance import InstanceStatus, Reason
 from domain.outcome import NotSent, Unknown
 from domain.step import Ending
-from operating.acting.act import Answer, act
+from operating.acting.act import CommandAnswer, act
 from operating.looking.finding import find_instance
 from providers.scripted import Halt, ScriptedProvider
 from tests.counted import assert_counted
@@ -177,6 +177,6 @@ def _documented_statement() -> str:
     return section.partition("```sql\n")[2].partition("```")[0]
 
 
-async def _act(scene: Scene, command: Command, lead: str = "lead-1") -> Answer:
+async def _act(scene: Scene, command: Command, lead: str = "lead-1") -> CommandAnswer:
     found = await find_instance(scene.engine, scene.workspace, scene.instance(lead))
     return await act(scene.engine, scene.client, found, command, "looked into")

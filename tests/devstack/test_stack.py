@@ -107,7 +107,7 @@ async def test_a_failed_start_says_why_and_leaves_no_process(home: Path) -> None
 
 async def test_a_start_cancelled_midway_leaves_no_process(home: Path) -> None:
     before = descendants()
-    starting: asyncio.Task[state.Running]
+    starting: asyncio.Task[state.RunningDevstack]
 
     def cancel(_sentence: str) -> None:
         starting.cancel()

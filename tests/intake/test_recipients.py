@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from domain.event import EventType
-from intake.enrolment import Answer
+from intake.enrolment import RowResult
 from providers.scripted import ScriptedProvider
 from tests.app import SEQUENCE, STOPS, App, enrolled, said
 from tests.replaying import assert_replays
@@ -124,7 +124,7 @@ async def test_i4_a_stop_that_came_before_its_lead_was_not_enrolled_reaches_who_
 async def test_i4_a_stop_of_a_row_that_was_refused_reaches_who_else_has_its_address(app: App) -> None:
     await app.says(_sharing("lead-1"))
     [row] = await app.scene.enroll(a_sequence(timedelta(0)), a_lead("lead-2", email=_SHARED["email"]))
-    assert row.answer is Answer.REFUSED
+    assert row.answer is RowResult.REFUSED
     assert (await app.says_of("lead-2", "lead.booked")).instances == (app.scene.instance("lead-1"),)
 
 
@@ -233,5 +233,5 @@ async def test_an_absence_of_one_id_holds_what_goes_to_the_address_under_another
 async def test_a_row_whose_address_is_suppressed_is_told_so(app: App, suppressing: str) -> None:
     await app.says(said(suppressing, lead_id="somebody", email="lead-9@example.test"))
     [result] = await app.scene.enroll(a_sequence(_HOUR), a_lead("lead-9"))
-    assert result.answer is Answer.SUPPRESSED
+    assert result.answer is RowResult.SUPPRESSED
     assert "nothing is sent to it" in result.reason

@@ -159,13 +159,13 @@ CALLS: dict[str, Call] = {
     "instances.find_stopped": lambda connection: instances.find_stopped(connection, [ONE, "w:s:none"]),
     "listing.find_by_prefix": lambda connection: listing.find_by_prefix(connection, ONE[:-2]),
     "selection.read_running": lambda connection: selection.read_running(
-        connection, selection.Choice("w"), PLACE, PLACE, 500
+        connection, selection.Selection("w"), PLACE, PLACE, 500
     ),
     "selection.read_running of a sequence": lambda connection: selection.read_running(
-        connection, selection.Choice("w", "s"), selection.START, PLACE, 500
+        connection, selection.Selection("w", "s"), selection.START, PLACE, 500
     ),
     "selection.read_running of a lead": lambda connection: selection.read_running(
-        connection, selection.Choice("w", None, "00001"), selection.START, selection.END, 500
+        connection, selection.Selection("w", None, "00001"), selection.START, selection.END, 500
     ),
     "replies.find_conversation": lambda connection: replies.find_conversation(connection, ONE),
     "replies.find_said": lambda connection: replies.find_said(connection, ONE),

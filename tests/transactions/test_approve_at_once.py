@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.command import Decision, Verdict
-from domain.event import EventType, LeadReplied, Replied
+from domain.event import EventType, LeadReplied, ReplyData
 from domain.step import Awaiting, DecisionRefused, Held, Ready, StepDone, Stopped
 from providers.scripted import ScriptedProvider
 from store.tasks import OpenTask
@@ -41,7 +41,7 @@ class _Game:
 
     async def reply(self) -> object:
         lead = self.instance.rpartition(":")[2]
-        data = Replied(lead_id=lead)
+        data = ReplyData(lead_id=lead)
         event = LeadReplied(id=f"evt-{lead}", type=EventType.REPLIED, timestamp=datetime.now(UTC), data=data)
         async with self._engine.begin() as connection:
             return await store_facts(Facts(connection, WORKSPACE, event), None)

@@ -30,7 +30,7 @@ from tests.meeting import meet
 from tests.scene import a_lead, a_sequence
 from tests.store.enrolled import WORKSPACE, enroll_leads, put_draft
 from transactions.claim import claim_step
-from transactions.enrol import Enrolling, Wanted, store_enrolments
+from transactions.enrol import Enrolling, WantedEnrolment, store_enrolments
 from transactions.record import record
 from transactions.sending_policy import SendingPolicy
 from transactions.stop import end_reached
@@ -275,7 +275,7 @@ async def test_i4_i10_an_enrolment_waits_for_a_claim_of_an_address_that_its_lead
 
     async def enrolled() -> None:
         async with engine.begin() as connection:
-            await store_enrolments(connection, enrolling, [Wanted(a_lead("moved"), "w:again:moved")])
+            await store_enrolments(connection, enrolling, [WantedEnrolment(a_lead("moved"), "w:again:moved")])
 
     await _waits_for_a_claim(engine, instance, enrolled(), "shared@example.test")
 

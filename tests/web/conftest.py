@@ -14,7 +14,7 @@ from tests.scene import Scene
 from tests.web.post import MAIL_SECRET, OTHER, OTHER_MAIL_SECRET, SECRET, Poster, inside_of
 from tests.web.serving import served
 from web.inside import Inside
-from web.limits import DoorLimits, Patience
+from web.limits import DoorLimits, HttpTimeouts
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def inside(app: App) -> Inside:
 @pytest.fixture
 def application(inside: Inside) -> FastAPI:
     """The application; a body has a second to come."""
-    return make_app(inside, _ready, DoorLimits(patience=Patience(body=timedelta(seconds=1))))
+    return make_app(inside, _ready, DoorLimits(patience=HttpTimeouts(body=timedelta(seconds=1))))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.web.post import signed
 from tests.web.serving import Address, head, served, speak
 from web.connections import Bounds
 from web.inside import Inside
-from web.limits import DoorLimits, Patience
+from web.limits import DoorLimits, HttpTimeouts
 
 _SHORT = timedelta(milliseconds=50)
 
@@ -60,7 +60,7 @@ async def impatient(inside: Inside) -> AsyncIterator[Address]:
     async def ready() -> list[str]:
         return []
 
-    application: FastAPI = make_app(inside, ready, DoorLimits(patience=Patience(body=_SHORT)))
+    application: FastAPI = make_app(inside, ready, DoorLimits(patience=HttpTimeouts(body=_SHORT)))
     async with served(application, Bounds(head=_SHORT, idle=_SHORT, linger=_SHORT)) as address:
         yield address
 

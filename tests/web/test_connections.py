@@ -20,7 +20,7 @@ from web.clients import client_of
 from web.connections import Bounds, Connections
 from web.http_protocol import ImpatientProtocol
 from web.inside import Inside
-from web.limits import DoorLimits, Patience
+from web.limits import DoorLimits, HttpTimeouts
 
 _SHORT, _LONG = timedelta(milliseconds=200), timedelta(hours=1)
 _HEALTH = head("GET", "/healthz")
@@ -35,7 +35,7 @@ def application(inside: Inside) -> FastAPI:
     async def ready() -> list[str]:
         return []
 
-    return make_app(inside, ready, DoorLimits(patience=Patience(body=_LONG)))
+    return make_app(inside, ready, DoorLimits(patience=HttpTimeouts(body=_LONG)))
 
 
 async def _is_served(client: Client) -> None:

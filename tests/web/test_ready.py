@@ -15,7 +15,7 @@ from tests.web.post import problems
 from tests.web.serving import served
 from web.health import Ready
 from web.inside import Inside
-from web.limits import DoorLimits, Patience
+from web.limits import DoorLimits, HttpTimeouts
 
 _ALWAYS, _NEVER = timedelta(0), timedelta(hours=1)
 
@@ -35,7 +35,7 @@ class _Check:
 
 
 def _asking(inside: Inside, ready: Ready, **patience: timedelta) -> httpx.AsyncClient:
-    application = make_app(inside, ready, DoorLimits(patience=Patience(**patience)))
+    application = make_app(inside, ready, DoorLimits(patience=HttpTimeouts(**patience)))
     return httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://ingress")
 
 
@@ -83,7 +83,7 @@ async def test_however_many_ask_postgresql_is_connected_to_once(
 ) -> None:
     engine, connects = open_engine(database_url), list[object]()
     event.listen(engine.sync_engine, "connect", lambda *opened: connects.append(opened))
-    application = make_app(inside, readiness(engine, client), DoorLimits(patience=Patience(fresh=_ALWAYS)))
+    application = make_app(inside, readiness(engine, client), DoorLimits(patience=HttpTimeouts(fresh=_ALWAYS)))
     async with served(application) as (host, port), httpx.AsyncClient(timeout=60, trust_env=False) as http:
         answers = await asyncio.gather(*(http.get(f"http://{host}:{port}/readyz") for _ in range(300)))
     await engine.dispose()

@@ -13,7 +13,7 @@ from devstack.ports import free_ports
 from devstack.temporal import Temporal
 from domain.outcome import Unknown
 from domain.step import FollowUp
-from intake.enrolment import Answer
+from intake.enrolment import RowResult
 from providers.scripted import Halt, ScriptedProvider
 from tests.scene import Scene, a_lead, a_sequence, open_scene
 from tests.whole.breakage import find, lose, waiting_for_us
@@ -66,7 +66,7 @@ async def test_a_start_after_temporal_has_forgotten_the_first_sends_nothing(data
         async with open_scene(client, database_url) as scene:
             scene.workspace = "forgotten"
             [enrolled] = await scene.enroll(a_sequence(), a_lead())
-            if enrolled.answer is Answer.ALREADY_ENROLLED:  # then the starter starts nothing, but a person may
+            if enrolled.answer is RowResult.ALREADY_ENROLLED:  # then the starter starts nothing, but a person may
                 await scene.start_by_hand("lead-1", _again(scene))
             async with scene.worker(provider):
                 assert (await scene.handle().result()).status == "completed"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.outcome import Outcome, Sent, Unknown
-from intake.inbound.taking import Done, InboundAnswer, InboundDoor
+from intake.inbound.taking import InboundAnswer, InboundDoor, MailResult
 from providers.scripted import ScriptedProvider
 from tests.app import App, enrolled
 from tests.intake.inbound import samples
@@ -208,13 +208,13 @@ async def test_a_fresh_mail_is_nobodys_answer_who_was_not_written_to_lately(app:
     await _put(app, "pending", "lead-2", recipient="mary@example.test", claimed_at=None)
     for sender in ("grace", "mary", "zoe"):
         raw = mail(_FRESH.replace("Grace@", f"{sender}@").replace("fresh@", f"{sender}@"))
-        assert (await door.take(raw)).done is Done.UNMATCHED
+        assert (await door.take(raw)).done is MailResult.UNMATCHED
 
 
 async def test_a_fresh_bounce_is_about_nothing_of_ours_whoever_it_fails(app: App, door: InboundDoor) -> None:
     await _put(app)
     raw = report(failed(_GRACE), sender=_GRACE, returned="text/plain", ours="0" * 39 + "x")
-    assert (await door.take(raw)).done is Done.UNMATCHED
+    assert (await door.take(raw)).done is MailResult.UNMATCHED
     assert await _suppressed(app) == []
 
 

@@ -18,9 +18,9 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from intake.events import EventDoor, NotTakenError
-from intake.inbound.imap import TAKEN, Folder
+from intake.inbound.imap import TAKEN, ImapFolder
 from intake.inbound.mailbox import ImapError, read_imap_url
-from intake.inbound.polling import Found, Inbox, NotRead, look_among_sent
+from intake.inbound.polling import Found, NotRead, PolledFolder, look_among_sent
 from intake.inbound.taking import InboundDoor
 from tests.app import App, enrolled
 from tests.command import ROOT, environment
@@ -62,11 +62,11 @@ async def _put(app: App, state: str, *leads: str) -> list[str]:
     return [message_hash(f"{app.scene.instance(lead_id)}/1/email") for lead_id in leads]
 
 
-def _inbox(server: Dovecot, door: InboundDoor) -> Inbox:
-    return Inbox(read_imap_url(server.url()), door)
+def _inbox(server: Dovecot, door: InboundDoor) -> PolledFolder:
+    return PolledFolder(read_imap_url(server.url()), door)
 
 
-async def _poll(inbox: Inbox) -> list[Any]:
+async def _poll(inbox: PolledFolder) -> list[Any]:
     return [one async for one in inbox.poll(lambda: False)]
 
 
@@ -118,7 +118,7 @@ async def test_where_no_mark_can_be_kept_a_message_that_comes_again_is_recognise
     [ours] = await _put(app, "sent", "lead-1")
     server.put(mail(samples.REPLY, ours=ours), "Frozen")
     server.freeze("Frozen")
-    inbox = Inbox(read_imap_url(server.url("Frozen")), door)
+    inbox = PolledFolder(read_imap_url(server.url("Frozen")), door)
     assert [one.done for one in await _poll(inbox)] == ["taken"]
     before = await _everything(app.scene)
     assert await _poll(inbox) == []  # it remembers how far it came
@@ -126,7 +126,7 @@ async def test_where_no_mark_can_be_kept_a_message_that_comes_again_is_recognise
     server.put(mail("From: shop@example.test\nMessage-ID: <offer@example.test>"), "Frozen")
     server.freeze("Frozen")
     assert [one.done for one in await _poll(inbox)] == ["unmatched"]
-    another = Inbox(read_imap_url(server.url("Frozen")), door)  # of another process, which does not
+    another = PolledFolder(read_imap_url(server.url("Frozen")), door)  # of another process, which does not
     assert [one.done for one in await _poll(another)] == ["taken", "unmatched"]
     assert await _everything(app.scene) == before
 
@@ -176,15 +176,15 @@ async def test_two_copies_among_the_sent_are_told_to_a_person(app: App, server: 
 async def test_a_server_that_knows_no_newer_way_is_logged_in_to(
     server: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect = Folder._connect
+    connect = ImapFolder._connect
 
-    def to_an_old_one(folder: Folder) -> imaplib.IMAP4:
+    def to_an_old_one(folder: ImapFolder) -> imaplib.IMAP4:
         imap = connect(folder)
         imap.capabilities = ("IMAP4REV1",)
         return imap
 
-    monkeypatch.setattr(Folder, "_connect", to_an_old_one)
-    folder = Folder(read_imap_url(server.url()), readonly=True)
+    monkeypatch.setattr(ImapFolder, "_connect", to_an_old_one)
+    folder = ImapFolder(read_imap_url(server.url()), readonly=True)
     assert folder.find_untaken(0) == []
     folder.close()
 
@@ -198,7 +198,7 @@ async def test_no_error_shows_who_logs_in_or_how(server: Dovecot) -> None:
     ]
     for url, what in wrong:
         with pytest.raises(ImapError, match=what) as failed:
-            Folder(read_imap_url(url), readonly=True)
+            ImapFolder(read_imap_url(url), readonly=True)
         assert not any(secret in str(failed.value) for secret in ("ada", PASSWORD, "secret", "Wrong-1"))
 
 

@@ -13,7 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from domain.outcome import NotSent, Outcome, Unknown
 from intake.events import EventDoor, NotTakenError
-from intake.inbound.taking import Done, InboundAnswer, InboundDoor
+from intake.inbound.taking import InboundAnswer, InboundDoor, MailResult
 from providers.provider import Letter
 from providers.scripted import ScriptedProvider
 from store.engine import open_engine
@@ -136,7 +136,7 @@ async def test_mail_that_names_no_message_of_ours_changes_nothing_and_is_logged_
     before = await _everything(app.scene)
     with caplog.at_level(logging.INFO):
         answer = await door.take(mail(samples.REPLY))
-    assert answer == InboundAnswer(key=answer.key, kind=answer.kind, done=Done.UNMATCHED)
+    assert answer == InboundAnswer(key=answer.key, kind=answer.kind, done=MailResult.UNMATCHED)
     assert await _everything(app.scene) == before
     assert f"inbound {answer.key}: reply unmatched" in caplog.messages
     assert "grace" not in caplog.text.lower()
@@ -146,7 +146,7 @@ async def test_mail_that_names_no_message_of_ours_changes_nothing_and_is_logged_
 async def test_the_mail_of_another_workspace_is_unmatched(app: App) -> None:
     ours = await _put(app)
     door = InboundDoor(app.scene.engine, app.door, workspace="another")
-    assert (await door.take(mail(samples.REPLY, ours=ours))).done is Done.UNMATCHED
+    assert (await door.take(mail(samples.REPLY, ours=ours))).done is MailResult.UNMATCHED
 
 
 @pytest.mark.parametrize(

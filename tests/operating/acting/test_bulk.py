@@ -20,12 +20,12 @@ from domain.outcome import Outcome, Sent
 from domain.step import FollowUp, Paused
 from operating.acting import act as acting
 from operating.acting import bulk
-from operating.acting.act import Answer
-from operating.acting.bulk import Bulk, Tally, applies, count
+from operating.acting.act import CommandAnswer
+from operating.acting.bulk import Bulk, BulkTally, applies, count
 from providers.provider import Letter
 from providers.scripted import ScriptedProvider
 from store.listing import Listed
-from store.selection import Choice
+from store.selection import Selection
 from tests.command import ROOT, Command, environment
 from tests.counted import assert_counted
 from tests.scene import Scene, a_lead, a_sequence
@@ -66,7 +66,7 @@ def test_what_is_said_of_a_send_is_meant_for_uncertain_ones_alone(decision: Deci
 
 
 def test_a_plain_resume_of_many_that_is_heard_when_a_send_has_become_unknown_settles_nothing(scene: Scene) -> None:
-    telling = Bulk(scene.engine, scene.client, Resume(), "", Tally(), lambda: None)
+    telling = Bulk(scene.engine, scene.client, Resume(), "", BulkTally(), lambda: None)
     said = telling._said_of(_one("paused", Reason.OPERATOR))
     at = Progress(FollowUp(instance_id="w:s:l", steps=1, first_due_at=NOW))
     at.apply(Paused(reason=Reason.OPERATOR), NOW)
@@ -76,9 +76,9 @@ def test_a_plain_resume_of_many_that_is_heard_when_a_send_has_become_unknown_set
 
 
 def test_a_tally_groups_refusals_and_does_not_grow_without_end() -> None:
-    tally = Tally()
+    tally = BulkTally()
     for number in range(1000):
-        tally.add(Answer("i", "stop", done=False, answer=f"step {number}"))
+        tally.add(CommandAnswer("i", "stop", done=False, answer=f"step {number}"))
     assert (tally.refused.total(), len(tally.refused), tally.all_done) == (1000, 51, False)
 
 
@@ -98,7 +98,7 @@ async def test_many_are_counted_page_by_page_by_what_is_chosen(scene: Scene, mon
     await _set(scene, "lead-6", "stopped", "replied")
 
     async def counted(command: Said, **choice: str) -> tuple[int, int, int]:
-        found = await count(scene.engine, Choice(WORKSPACE, **choice), command)
+        found = await count(scene.engine, Selection(WORKSPACE, **choice), command)
         return found.meant, found.left_out, found.uncertain
 
     assert await counted(Stop()) == (7, 0, 1)
@@ -108,7 +108,7 @@ async def test_many_are_counted_page_by_page_by_what_is_chosen(scene: Scene, mon
     assert await counted(Stop(), sequence="no-reply") == (6, 0, 1)
     assert await counted(Stop(), lead_id="lead-1") == (2, 0, 0)
     assert await counted(Stop(), lead_id="lead-1", sequence="other") == (1, 0, 0)
-    assert (await count(scene.engine, Choice("another"), Stop())).last is None
+    assert (await count(scene.engine, Selection("another"), Stop())).last is None
 
 
 async def test_where_nobody_can_be_asked_nothing_changes_without_a_yes(scene: Scene, followup: Command) -> None:
@@ -130,11 +130,11 @@ async def test_when_nobody_answers_the_rest_is_not_asked(scene: Scene, monkeypat
     monkeypatch.setattr(acting, "PATIENCE", timedelta(milliseconds=200))
     monkeypatch.setattr(bulk, "SILENCE", 2)
     await scene.enroll(a_sequence(LATER), *(a_lead(f"lead-{n}") for n in range(60)))
-    counted = await count(scene.engine, Choice(scene.workspace), Pause())
+    counted = await count(scene.engine, Selection(scene.workspace), Pause())
     assert counted.last is not None
-    tally = Tally()
+    tally = BulkTally()
     telling = Bulk(scene.engine, scene.client, Pause(), "", tally, lambda: None)
-    await telling.tell(Choice(scene.workspace), counted.last, asyncio.Event())
+    await telling.tell(Selection(scene.workspace), counted.last, asyncio.Event())
     assert 2 <= tally.unanswered < 60
     assert tally.ended_early == "nobody answers: is a worker running?"
 
@@ -189,11 +189,11 @@ async def test_i4_nothing_is_sent_after_its_own_stop_was_answered_though_all_wer
     async with scene.worker(provider):
         await scene.enroll(a_sequence(*[timedelta(0)] * 4), *(a_lead(f"lead-{n}") for n in range(40)))
         await begun.wait()
-        counted = await count(scene.engine, Choice(scene.workspace), Stop())
-        tally = Tally()
+        counted = await count(scene.engine, Selection(scene.workspace), Stop())
+        tally = BulkTally()
         assert counted.last is not None
         await Bulk(scene.engine, scene.client, Stop(by="ada"), "", tally, lambda: None).tell(
-            Choice(scene.workspace), counted.last, asyncio.Event()
+            Selection(scene.workspace), counted.last, asyncio.Event()
         )
     assert (tally.unanswered, tally.ended_early) == (0, "")
     counts = await assert_counted(scene)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from domain.draft import DraftState
 from domain.instance import InstanceStatus, Reason
 from operating.looking.reasons import BECAUSE
-from operating.looking.why import Asked, why
+from operating.looking.why import StepQuestion, why
 from store.counting import DECIDED_BY_DRAFT, UNDECIDED, StepKind
 from store.draft_view import ShownDraft
 from store.ledger import Entry
@@ -28,7 +28,9 @@ OPEN_WORDS = {DraftState.SENDING: "is being sent", DraftState.UNKNOWN: "may have
 SUM = "1 follow-ups, 1 steps = 0 sent + 1 pending + 0 held + 0 skipped + 0 refused + 0 stopped + 0 unknown"
 
 
-def asked(state: DraftState | None, status: InstanceStatus, reason: Reason, step: int = 2, at_step: int = 2) -> Asked:
+def asked(
+    state: DraftState | None, status: InstanceStatus, reason: Reason, step: int = 2, at_step: int = 2
+) -> StepQuestion:
     """A step as it was asked about, told by whole sentences in the ledger."""
     at = Listed("w:s:lead-1", "lead-1", "s", status, reason, at_step, 3, LATER, BEFORE, BEFORE)
     draft = None
@@ -50,7 +52,7 @@ def asked(state: DraftState | None, status: InstanceStatus, reason: Reason, step
             "it took it",
         )
         ledger.append(Entry(BEFORE, step, "draft", "pending", state, "ada", "she said so", "said_sent"))
-    return Asked(at, step, draft, ledger, NOW)
+    return StepQuestion(at, step, draft, ledger, NOW)
 
 
 def test_every_state_status_and_reason_has_an_answer_in_whole_sentences() -> None:

@@ -11,7 +11,7 @@ from domain.command import Done
 from domain.instance import workflow_id
 from domain.outcome import Unknown
 from domain.task import TaskKind
-from mail.rewriting import Written
+from mail.rewriting import SeenMessage
 from operating.acting.act import act
 from operating.tasks.todo import read_todos, todo_facts
 from providers.scripted import ScriptedProvider
@@ -91,7 +91,7 @@ async def test_a_mail_is_edited_and_approved_as_it_is_now_and_temporal_knows_no_
 
 @pytest.mark.parametrize("text", ["Subject: Other\n\nWords\n\nmore\n", "Subject: Other\nWords\n\nmore\n"])
 def test_what_an_editor_gives_back_is_a_subject_and_a_body(text: str) -> None:
-    mail = Written("a", "b", "Hello", "Words\n", answers=False)
+    mail = SeenMessage("a", "b", "Hello", "Words\n", answers=False)
     assert read_text(text, mail) == Edit("Other", "Words\n\nmore\n")
     assert read_text(as_text(mail), mail) == Edit("Hello", "Words\n")
     with pytest.raises(EditError, match="the first line must be the subject"):
