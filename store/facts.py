@@ -29,7 +29,7 @@ from store.drafts import StoredDraft
 from store.leads import LockedLead, lock_lead
 from store.recipients import domain_of, plain, recipient_key
 from store.suppressions import covering, in_force
-from store.tables import Draft, Instance, Lead, Stop
+from store.tables import Draft, Instance, StoredLead, StoredStop
 
 # Written out in the statement: a plan kept for all values of a parameter could not use the indexes of these states.
 _SENT: ColumnElement[str] = literal_column(f"'{DraftState.SENT}'")
@@ -120,22 +120,24 @@ def _heard_from_us(other: Any, recipients: Any) -> ColumnElement[Any]:
 
 def _quiet_until() -> ColumnElement[Any]:
     """Until when the recipient is away: of all leads with the address, the newest word counts."""
-    of_recipient = (Lead.workspace == bindparam("workspace")) & (recipient_key(Lead.email) == bindparam("address"))
-    newest = select(Lead.quiet_until).where(of_recipient, Lead.quiet_at.is_not(None))
-    return newest.order_by(Lead.quiet_at.desc(), Lead.quiet_until.desc()).limit(1).scalar_subquery()
+    of_recipient = (StoredLead.workspace == bindparam("workspace")) & (
+        recipient_key(StoredLead.email) == bindparam("address")
+    )
+    newest = select(StoredLead.quiet_until).where(of_recipient, StoredLead.quiet_at.is_not(None))
+    return newest.order_by(StoredLead.quiet_at.desc(), StoredLead.quiet_until.desc()).limit(1).scalar_subquery()
 
 
 def _stops(recipients: Any) -> ColumnElement[Any]:
-    kinds = func.array_agg(Stop.kind.distinct(), type_=ARRAY(Text))
-    reaching = (Stop.workspace == bindparam("workspace")) & Stop.recipients.overlap(recipients)
+    kinds = func.array_agg(StoredStop.kind.distinct(), type_=ARRAY(Text))
+    reaching = (StoredStop.workspace == bindparam("workspace")) & StoredStop.recipients.overlap(recipients)
     # as `transactions.stop.ends` has it: a stop of whole seconds is no older than the second it is of
-    whole = Stop.occurred_at == func.date_trunc("second", Stop.occurred_at)
+    whole = StoredStop.occurred_at == func.date_trunc("second", StoredStop.occurred_at)
     since = case((whole, func.date_trunc("second", Instance.said_at)), else_=Instance.said_at)
-    return select(kinds).where(reaching, Stop.occurred_at >= since).scalar_subquery()
+    return select(kinds).where(reaching, StoredStop.occurred_at >= since).scalar_subquery()
 
 
 def _in_use(recipients: Any) -> ColumnElement[bool]:
-    lead, its = Lead.__table__.alias("sharing"), Instance.__table__.alias("shared")
+    lead, its = StoredLead.__table__.alias("sharing"), Instance.__table__.alias("shared")
     same_lead = (its.c.workspace == lead.c.workspace) & (its.c.lead_id == lead.c.lead_id)
     return (
         exists()

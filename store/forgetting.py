@@ -29,11 +29,11 @@ from store.tables import (
     Event,
     Evidence,
     Instance,
-    Lead,
     LeadAddress,
     LedgerEntry,
     SenderSlot,
-    Stop,
+    StoredLead,
+    StoredStop,
     Suppression,
     Task,
 )
@@ -76,15 +76,19 @@ async def find_lead_ids(connection: AsyncConnection, workspace: str, lead_id: st
 
     Whoever was forgotten has no address, and is nobody else.
     """
-    own = select(recipient_key(Lead.email)).where(Lead.workspace == workspace, Lead.lead_id == lead_id)
-    same = and_(Lead.email != "", recipient_key(Lead.email) == own.scalar_subquery())
-    statement = select(Lead.lead_id).where(Lead.workspace == workspace, or_(Lead.lead_id == lead_id, same))
-    return list((await connection.execute(statement.order_by(Lead.lead_id))).scalars())
+    own = select(recipient_key(StoredLead.email)).where(
+        StoredLead.workspace == workspace, StoredLead.lead_id == lead_id
+    )
+    same = and_(StoredLead.email != "", recipient_key(StoredLead.email) == own.scalar_subquery())
+    statement = select(StoredLead.lead_id).where(
+        StoredLead.workspace == workspace, or_(StoredLead.lead_id == lead_id, same)
+    )
+    return list((await connection.execute(statement.order_by(StoredLead.lead_id))).scalars())
 
 
 async def read_person(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> PersonRows:
     """Read everything known of the leads of a person. Suppressions are those of every address they ever had."""
-    tables = (Lead, LeadAddress, Instance, Stop)
+    tables = (StoredLead, LeadAddress, Instance, StoredStop)
     of_leads = [(table.workspace == workspace) & table.lead_id.in_(lead_ids) for table in tables]
     instances = await _rows(connection, Instance, of_leads[2], Instance.enrolled_at, Instance.id)
     ids = [one["id"] for one in instances]
@@ -93,13 +97,13 @@ async def read_person(connection: AsyncConnection, workspace: str, lead_ids: Seq
     entries = sorted({entry for address in addresses for entry in covering(workspace, address)})
     listed = and_(Suppression.workspace == workspace, Suppression.address.in_(entries))
     return PersonRows(
-        leads=await _rows(connection, Lead, of_leads[0], Lead.lead_id),
+        leads=await _rows(connection, StoredLead, of_leads[0], StoredLead.lead_id),
         addresses=await _rows(connection, LeadAddress, of_leads[1], LeadAddress.said_at),
         instances=instances,
         drafts=drafts,
         tasks=await _rows(connection, Task, Task.instance_id.in_(ids), Task.opened_at),
         ledger=await _rows(connection, LedgerEntry, LedgerEntry.instance_id.in_(ids), LedgerEntry.id),
-        stops=await _rows(connection, Stop, of_leads[3], Stop.at),
+        stops=await _rows(connection, StoredStop, of_leads[3], StoredStop.at),
         events=await _rows(connection, Event, _events_of(workspace, lead_ids), Event.received_at),
         suppressions=await _rows(connection, Suppression, listed, Suppression.address),
         evidence=await _rows(connection, Evidence, Evidence.draft_id.in_([one["id"] for one in drafts])),
@@ -137,16 +141,18 @@ async def find_unended(connection: AsyncConnection, workspace: str, lead_ids: Se
 
 async def list_addresses(connection: AsyncConnection, workspace: str, lead_ids: Sequence[str]) -> set[str]:
     """List every address that leads have or had, were written to, or that an event named with them."""
-    of_leads = [(table.workspace == workspace) & table.lead_id.in_(lead_ids) for table in (Lead, LeadAddress, Stop)]
+    of_leads = [
+        (table.workspace == workspace) & table.lead_id.in_(lead_ids) for table in (StoredLead, LeadAddress, StoredStop)
+    ]
     written = select(Draft.recipient).join(Instance, Instance.id == Draft.instance_id)
     event_ids = select("event:" + Event.id).where(_events_of(workspace, lead_ids))
     named = select(Suppression.address).where(
         Suppression.workspace == workspace, Suppression.who.in_(event_ids), Suppression.address.contains("@")
     )
     found: CompoundSelect[Any] = union(
-        select(Lead.email).where(of_leads[0]),
+        select(StoredLead.email).where(of_leads[0]),
         select(LeadAddress.address).where(of_leads[1]),
-        select(Stop.named).where(of_leads[2], Stop.named.is_not(None)),
+        select(StoredStop.named).where(of_leads[2], StoredStop.named.is_not(None)),
         written.where(Instance.workspace == workspace, Instance.lead_id.in_(lead_ids)),
         named,
     )
@@ -187,12 +193,14 @@ async def erase(connection: AsyncConnection, workspace: str, lead_id: str) -> Se
         .values(why=""),
         update(Task).where(Task.instance_id.in_(ids)).values(instructions=""),
         update(Instance).where(of_lead).values(variables=null(), variables_at=null(), origin=null()),
-        update(Lead)
-        .where(Lead.workspace == workspace, Lead.lead_id == lead_id)
+        update(StoredLead)
+        .where(StoredLead.workspace == workspace, StoredLead.lead_id == lead_id)
         .values(email="", name="", variables={}, timezone="UTC")
         .values(variables_at={}, changed_at=func.now(), **dict.fromkeys(_OF_WORDS, null())),
         delete(LeadAddress).where(LeadAddress.workspace == workspace, LeadAddress.lead_id == lead_id),
-        update(Stop).where(Stop.workspace == workspace, Stop.lead_id == lead_id).values(named=null(), recipients=[]),
+        update(StoredStop)
+        .where(StoredStop.workspace == workspace, StoredStop.lead_id == lead_id)
+        .values(named=null(), recipients=[]),
     ):
         await connection.execute(statement)
     return ids

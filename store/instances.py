@@ -14,7 +14,7 @@ from domain.instance import FINAL, InstanceStatus, Reason
 from domain.lead_facts import Variables
 from domain.sequence import Sequence as FollowUpSequence
 from store.recipients import recipient_key
-from store.tables import Instance, Lead, SequenceVersion
+from store.tables import Instance, SequenceVersion, StoredLead
 
 _SET_STATUS = (
     update(Instance)
@@ -124,7 +124,7 @@ DEFINITION = select(SequenceVersion.definition).where(
     SequenceVersion.name == Instance.sequence,
     SequenceVersion.version == Instance.version,
 )
-_RECIPIENT = recipient_key(Lead.email)
+_RECIPIENT = recipient_key(StoredLead.email)
 _FIND_OTHERS = (
     select(
         Instance.id.label("instance_id"),
@@ -133,13 +133,13 @@ _FIND_OTHERS = (
         Instance.sequence,
         Instance.status.in_(FINAL).label("over"),
         DEFINITION.scalar_subquery().label("definition"),
-        func.greatest(Lead.email_at, Instance.said_at).label("followed_up_since"),
+        func.greatest(StoredLead.email_at, Instance.said_at).label("followed_up_since"),
     )
-    .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
+    .join(StoredLead, (StoredLead.workspace == Instance.workspace) & (StoredLead.lead_id == Instance.lead_id))
     .where(
-        Lead.workspace == bindparam("workspace"),
+        StoredLead.workspace == bindparam("workspace"),
         or_(
-            Lead.lead_id.in_(bindparam("lead_ids", expanding=True)),
+            StoredLead.lead_id.in_(bindparam("lead_ids", expanding=True)),
             _RECIPIENT.in_(bindparam("recipients", expanding=True)),
         ),
     )

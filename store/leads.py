@@ -15,7 +15,7 @@ from domain.recipient import recipient_of
 from domain.thread import Origin
 from store.locks import lock_leads, lock_recipients
 from store.recipients import locked_recipients
-from store.tables import Instance, Lead, LeadAddress, SequenceVersion
+from store.tables import Instance, LeadAddress, SequenceVersion, StoredLead
 
 
 class LockedLead(NamedTuple):
@@ -41,7 +41,7 @@ class LockedLead(NamedTuple):
 
 
 # A lead, and what one of its instances says beside it: what `lead_of` reads.
-_FACTS: tuple[Any, ...] = tuple(getattr(Lead, name) for name in LeadFacts.__dataclass_fields__)
+_FACTS: tuple[Any, ...] = tuple(getattr(StoredLead, name) for name in LeadFacts.__dataclass_fields__)
 LEAD_OF_INSTANCE = (
     *_FACTS,
     Instance.variables.label("own_variables"),
@@ -60,7 +60,7 @@ _LOCK_LEAD = (
         select(func.array_agg(_LOCKED.c.recipient, type_=ARRAY(Text))).scalar_subquery().label("locked"),
         func.clock_timestamp().label("now"),
     )
-    .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
+    .join(StoredLead, (StoredLead.workspace == Instance.workspace) & (StoredLead.lead_id == Instance.lead_id))
     .join(
         SequenceVersion,
         (SequenceVersion.workspace == Instance.workspace)
@@ -69,7 +69,7 @@ _LOCK_LEAD = (
     )
     # a condition of the whole statement: recipients are locked before any row is looked for
     .where(Instance.id == bindparam("instance_id"), select(func.count()).select_from(_LOCKED).scalar_subquery() > 0)
-    .with_for_update(of=Lead)
+    .with_for_update(of=StoredLead)
 )
 
 
@@ -126,7 +126,7 @@ def _facts(row: Mapping[Any, Any]) -> LeadFacts:
 
 
 _READ_FACTS = select(*_FACTS).where(
-    Lead.workspace == bindparam("workspace"), Lead.lead_id.in_(bindparam("lead_ids", expanding=True))
+    StoredLead.workspace == bindparam("workspace"), StoredLead.lead_id.in_(bindparam("lead_ids", expanding=True))
 )
 
 
@@ -140,9 +140,11 @@ async def read_lead_facts(connection: AsyncConnection, workspace: str, lead_ids:
 
 
 _LOCK_ROWS = (
-    select(Lead.lead_id)
-    .where(Lead.workspace == bindparam("workspace"), Lead.lead_id.in_(bindparam("lead_ids", expanding=True)))
-    .order_by(Lead.lead_id)
+    select(StoredLead.lead_id)
+    .where(
+        StoredLead.workspace == bindparam("workspace"), StoredLead.lead_id.in_(bindparam("lead_ids", expanding=True))
+    )
+    .order_by(StoredLead.lead_id)
     .with_for_update()
 )
 
@@ -152,11 +154,11 @@ async def lock_lead_rows(connection: AsyncConnection, workspace: str, lead_ids: 
     await connection.execute(_LOCK_ROWS, {"workspace": workspace, "lead_ids": list(lead_ids)})
 
 
-_INSERT = insert(Lead)
+_INSERT = insert(StoredLead)
 _DERIVED = ("quiet_until", "quiet_at")
 _SAVED = (*(name for name in LeadFacts.__dataclass_fields__ if name != "lead_id"), *_DERIVED)
 _SAVE_LEADS = _INSERT.on_conflict_do_update(
-    index_elements=[Lead.workspace, Lead.lead_id],
+    index_elements=[StoredLead.workspace, StoredLead.lead_id],
     set_={name: _INSERT.excluded[name] for name in _SAVED} | {"changed_at": func.now()},
 )
 

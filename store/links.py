@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.tables import Draft, Instance, Lead, LinkKey, Suppression
+from store.tables import Draft, Instance, LinkKey, StoredLead, Suppression
 
 
 class Linked(NamedTuple):
@@ -25,14 +25,14 @@ async def read_link_key(connection: AsyncConnection) -> bytes:
 
 async def find_by_hash(connection: AsyncConnection, workspace: str, message_hash: str) -> Linked | None:
     """Find the draft of a workspace whose Message-ID begins with a hash; None when there is none."""
-    of_these = Suppression.address.in_([func.lower(Draft.recipient), func.lower(Lead.email)])
+    of_these = Suppression.address.in_([func.lower(Draft.recipient), func.lower(StoredLead.email)])
     lifted = select(func.max(Suppression.lifted_at)).where(Suppression.workspace == workspace, of_these)
     # written out: the index is of just this expression
     left_part = func.split_part(Draft.message_id, literal_column("'@'"), literal_column("1"))
     statement = (
-        select(Draft.id, Draft.recipient, Lead.lead_id, lifted.scalar_subquery())
+        select(Draft.id, Draft.recipient, StoredLead.lead_id, lifted.scalar_subquery())
         .join(Instance, Instance.id == Draft.instance_id)
-        .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
+        .join(StoredLead, (StoredLead.workspace == Instance.workspace) & (StoredLead.lead_id == Instance.lead_id))
         .where(left_part == bindparam("left_part"), Instance.workspace == workspace)
     )
     row = (await connection.execute(statement, {"left_part": f"<{message_hash}"})).one_or_none()

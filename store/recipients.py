@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import CTE, ColumnElement, Text, bindparam, cast, collate, func, literal, select, union
 
 from domain.draft import DraftState
-from store.tables import Draft, Instance, Lead
+from store.tables import Draft, Instance, StoredLead
 
 # What may still go to an address that its lead has no more.
 _OPEN = (DraftState.AWAITING_APPROVAL, DraftState.PENDING, DraftState.SENDING, DraftState.UNKNOWN)
@@ -34,8 +34,8 @@ def lock_name(workspace: ColumnElement[str], kind: str, name: ColumnElement[str]
 def _recipients() -> CTE:
     """Select the recipients of an instance: its lead's, and those its open drafts are frozen to. One order for all."""
     of_instance = Instance.id == bindparam("instance_id")
-    of_lead = (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id)
-    current = select(Instance.workspace, recipient_key(Lead.email).label("recipient")).join(Lead, of_lead)
+    of_lead = (StoredLead.workspace == Instance.workspace) & (StoredLead.lead_id == Instance.lead_id)
+    current = select(Instance.workspace, recipient_key(StoredLead.email).label("recipient")).join(StoredLead, of_lead)
     frozen = select(Instance.workspace, recipient_key(Draft.recipient)).join(Draft, Draft.instance_id == Instance.id)
     frozen = frozen.where(of_instance, Draft.state.in_(_OPEN))
     return union(current.where(of_instance), frozen).order_by("recipient").cte("recipients").prefix_with("MATERIALIZED")

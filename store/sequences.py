@@ -132,7 +132,10 @@ _UPGRADABLE: Select[Any] = select(
     Instance.status,
     _DRAFTED.label("drafted"),
     *LEAD_OF_INSTANCE,
-).join(tables.Lead, (tables.Lead.workspace == Instance.workspace) & (tables.Lead.lead_id == Instance.lead_id))
+).join(
+    tables.StoredLead,
+    (tables.StoredLead.workspace == Instance.workspace) & (tables.StoredLead.lead_id == Instance.lead_id),
+)
 
 
 class Movement(NamedTuple):
@@ -163,7 +166,7 @@ async def lock_upgradable(connection: AsyncConnection, movement: Movement, insta
     It comes after `store.locks.lock_leads`, which everybody takes who locks several rows of leads.
     """
     mine = select(Instance.lead_id).where(Instance.id.in_(instance_ids))
-    lead = tables.Lead
+    lead = tables.StoredLead
     locking = select(lead.lead_id).where(lead.workspace == movement.workspace, lead.lead_id.in_(mine))
     await connection.execute(locking.with_for_update())
     statement = _UPGRADABLE.where(Instance.id.in_(instance_ids), _is_meant(movement))

@@ -13,7 +13,7 @@ from domain.instance import FINAL
 from domain.sequence import StopKind
 from store.instances import DEFINITION
 from store.recipients import recipient_key
-from store.tables import Instance, Lead, Stop
+from store.tables import Instance, StoredLead, StoredStop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class RunningInstance(NamedTuple):
     said_at: datetime  # the instant of the word that enrolled it
 
 
-_RECORD = insert(Stop)
+_RECORD = insert(StoredStop)
 
 
 async def record_stop(connection: AsyncConnection, workspace: str, stop: RecordedStop) -> None:
@@ -61,8 +61,8 @@ async def record_stop(connection: AsyncConnection, workspace: str, stop: Recorde
 
 
 _REACH = (
-    update(Stop)
-    .where(Stop.workspace == bindparam("of_workspace"), Stop.event_id == bindparam("of_event"))
+    update(StoredStop)
+    .where(StoredStop.workspace == bindparam("of_workspace"), StoredStop.event_id == bindparam("of_event"))
     .values(recipients=bindparam("reached", type_=ARRAY(Text)))
 )
 
@@ -74,15 +74,23 @@ async def let_reach(connection: AsyncConnection, workspace: str, stop: RecordedS
 
 
 _FIND_STOPS = (
-    select(Stop.event_id, Stop.lead_id, Stop.kind, Stop.occurred_at, Stop.named, Stop.recipients, Stop.at)
+    select(
+        StoredStop.event_id,
+        StoredStop.lead_id,
+        StoredStop.kind,
+        StoredStop.occurred_at,
+        StoredStop.named,
+        StoredStop.recipients,
+        StoredStop.at,
+    )
     .where(
-        Stop.workspace == bindparam("workspace"),
+        StoredStop.workspace == bindparam("workspace"),
         or_(
-            Stop.lead_id.in_(bindparam("lead_ids", expanding=True)),
-            Stop.recipients.overlap(bindparam("recipients", type_=ARRAY(Text))),
+            StoredStop.lead_id.in_(bindparam("lead_ids", expanding=True)),
+            StoredStop.recipients.overlap(bindparam("recipients", type_=ARRAY(Text))),
         ),
     )
-    .order_by(Stop.occurred_at, Stop.event_id)
+    .order_by(StoredStop.occurred_at, StoredStop.event_id)
 )
 
 
@@ -116,12 +124,12 @@ _FIND_RUNNING = (
         Instance.reason,
         Instance.said_at,
     )
-    .join(Lead, (Lead.workspace == Instance.workspace) & (Lead.lead_id == Instance.lead_id))
+    .join(StoredLead, (StoredLead.workspace == Instance.workspace) & (StoredLead.lead_id == Instance.lead_id))
     .where(
-        Lead.workspace == bindparam("workspace"),
+        StoredLead.workspace == bindparam("workspace"),
         or_(
-            Lead.lead_id == bindparam("lead_id"),
-            recipient_key(Lead.email).in_(bindparam("recipients", expanding=True)),
+            StoredLead.lead_id == bindparam("lead_id"),
+            recipient_key(StoredLead.email).in_(bindparam("recipients", expanding=True)),
         ),
         Instance.status.not_in(FINAL),
     )

@@ -67,7 +67,7 @@ def _one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
 
 
-class Lead(Base):
+class StoredLead(Base):
     """The person followed up, as the app knows them; each fact beside the instant of the word that set it.
 
     Words that came before the first enrolment are kept here too: `email` is empty then, as it is of a lead that was
@@ -325,7 +325,7 @@ class Event(Base):
     __table_args__ = (Index("ix_events_lead", "workspace", text("(answer ->> 'lead_id')")),)
 
 
-class Stop(Base):
+class StoredStop(Base):
     """A fact that ends follow-ups of a person. It may come before its lead, so it refers to none.
 
     `recipients` are the addresses it reaches: what the lead had when it happened, and what it names itself.

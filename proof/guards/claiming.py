@@ -34,7 +34,7 @@ BREAKS = [
     Break(
         "the lead's row is locked, and read as it is then",
         "store/leads.py",
-        "    .with_for_update(of=Lead)\n)",
+        "    .with_for_update(of=StoredLead)\n)",
         ")",
         "tests/transactions/test_recipients.py::"
         "test_a_claim_whose_lead_moves_while_it_waits_waits_for_the_new_address_too",

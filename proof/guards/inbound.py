@@ -38,8 +38,8 @@ BREAKS = [
     Break(
         "a fresh mail proves nothing of a message",
         "intake/inbound/taking.py",
-        "        answer = _answer(inbound, named, Done.TAKEN)\n",
-        "        answer = _answer(inbound, named, Done.TAKEN)\n"
+        "        answer = _answer(inbound, named, MailResult.TAKEN)\n",
+        "        answer = _answer(inbound, named, MailResult.TAKEN)\n"
         "        seen = Seen(EvidenceKind.REPLY, answer.event_id, came_at)\n"
         "        await self.recorder.record(named.draft_id, seen, answer.event_id)\n",
         _CONSEQUENCES + "test_a_fresh_mail_of_somebody_we_wrote_to_is_their_answer_and_proves_nothing_else",
