@@ -1,5 +1,6 @@
 """Free local ports."""
 
+import os
 import random
 import socket
 from collections.abc import Sequence
@@ -8,6 +9,9 @@ from contextlib import ExitStack
 # Below every system's ephemeral range (Linux: from 32768): a port we let go of for a restart must not be taken by
 # somebody's outgoing connection, nor by a client's that, while we are down, connects to itself (a simultaneous open).
 RANDOM_PORTS = range(20_000, 32_000)
+# A port is free again between our look and the server's start, and another process may look then. Each looks among a
+# share of its own, by its number: two that run at once seldom have the same.
+_SHARES = 64
 
 
 def free_ports(usual: Sequence[int | None]) -> list[int]:
@@ -17,7 +21,8 @@ def free_ports(usual: Sequence[int | None]) -> list[int]:
 
 
 def _hold(held: ExitStack, usual: int | None) -> int:
-    candidates = random.sample(RANDOM_PORTS, 200)
+    share = RANDOM_PORTS[os.getpid() % _SHARES :: _SHARES]
+    candidates = random.sample(share, len(share))
     for port in [usual, *candidates] if usual else candidates:
         held_socket = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
         # as the servers do: connections of a server that just ended (TIME_WAIT) don't make its port taken
