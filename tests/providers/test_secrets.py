@@ -52,7 +52,7 @@ def test_a_field_named_for_a_secret_is_of_a_type_that_hides_it(name: str, kind: 
 
 
 def test_the_passwords_there_are_are_among_them() -> None:
-    assert {"Server.password", "Mailbox.password"} <= {name for name, _ in _holders()}
+    assert {"SmtpServer.password", "Mailbox.password"} <= {name for name, _ in _holders()}
 
 
 @settings(max_examples=20)  # each reads the authorities of the system anew
